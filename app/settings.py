@@ -1,0 +1,79 @@
+"""What one process is told by its environment or a `.env` file: addresses, secrets, folders. The rest is stack.yml."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, AnyHttpUrl, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.units import Size
+
+
+class SettingsError(ValueError):
+    """A setting in the environment has a value that cannot work; the text names the variable."""
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable of that name in capitals. The broker's address: `app.broker.address`."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    stack_file: Path = Path("stack.yml")
+    # Where this process keeps files: SQLite results, measured records not yet sent, downloads.
+    warren_data_dir: Path = Path(".warren/data")
+    # Where results go: db+sqlite:///…, redis://…, db+postgresql+psycopg://…, rpc://. None: SQLite in the data folder.
+    celery_backend_url: str | None = None
+
+    warren_host: str = "127.0.0.1"
+    warren_port: int = Field(8080, ge=0, le=65535, validation_alias=AliasChoices("WARREN_PORT", "PORT"))
+    warren_token: str | None = Field(None, repr=False)
+    warren_token_file: Path | None = None
+    warren_front_page: Literal["gendog", "longtime_add"] = "gendog"
+
+    warren_dog_api: AnyHttpUrl = AnyHttpUrl("https://dog.ceo/api")
+    warren_download_max: Size = Field("100MB", validate_default=True)
+    warren_download_private: bool = False
+
+    # A worker's own: metrics (port 0: off), and the file whose age says that the consumer loop turns.
+    warren_metrics_host: str = "127.0.0.1"
+    warren_metrics_port: int = Field(0, ge=0, le=65535)
+    warren_heartbeat_file: Path | None = None
+
+    flower_host: str = "127.0.0.1"
+    # Not FLOWER_PORT: a Kubernetes Service called `flower` puts a tcp:// address there.
+    flower_listen_port: int = Field(5555, ge=1, le=65535)
+    flower_basic_auth: str | None = Field(None, repr=False)
+
+    @field_validator("warren_token", "flower_basic_auth")
+    @classmethod
+    def _no_blanks(cls, value: str | None) -> str | None:
+        if value is not None and value != value.strip():
+            raise ValueError("starts or ends with white space; remove it")
+        return value
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """Settings of this process. Raises SettingsError that names every wrong variable."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError("\n".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())) from error
+
+    @cached_property
+    def token(self) -> str | None:
+        """The front end's token, from the variable or from the file it names."""
+        if self.warren_token or not self.warren_token_file:
+            return self.warren_token
+        try:
+            token = self.warren_token_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"WARREN_TOKEN_FILE: {self.warren_token_file}: {error.strerror}") from error
+        if not token:
+            raise SettingsError(f"WARREN_TOKEN_FILE: {self.warren_token_file} is empty")
+        return token
+
+    @property
+    def result_url(self) -> str:
+        """Where results are kept."""
+        return self.celery_backend_url or f"db+sqlite:///{self.warren_data_dir.absolute() / 'results.db'}"
