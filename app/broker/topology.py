@@ -1,6 +1,7 @@
 """The exchanges and queues of the stack, and the broker settings that belong to them, all from stack.yml.
 
-    tasks   (direct)  → one queue for each of stack.yml's queues, routing key = queue name
+    tasks   (topic)   → one queue for each of stack.yml's queues, routing key = queue name; a topic exchange because
+                        Celery's delayed delivery (countdowns on quorum queues) works with no other
     plain   (direct)  → plain: the pika producer and consumer beside Celery
     dead    (direct)  → dead: what was rejected or redelivered too often, kept until someone decides
     records (direct)  → records: a stream of measured tasks' records
@@ -65,7 +66,8 @@ def queues(contract: Contract) -> dict[str, tuple[str, dict[str, Any]]]:
 def declare(channel: Channel, contract: Contract) -> None:
     """Declare it all; what exists already is left alone. Dead letters first: a queue must never outlive its refuge."""
     for exchange in (DEAD, RECORDS, PLAIN, TASKS):
-        channel.exchange_declare(exchange=exchange, exchange_type="direct", durable=True)
+        kind = "topic" if exchange == TASKS else "direct"
+        channel.exchange_declare(exchange=exchange, exchange_type=kind, durable=True)
     for name, (exchange, arguments) in queues(contract).items():
         channel.queue_declare(queue=name, durable=True, arguments=arguments)
         channel.queue_bind(queue=name, exchange=exchange, routing_key=name)
