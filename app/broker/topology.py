@@ -6,6 +6,9 @@
     dead    (direct)  → dead: what was rejected or redelivered too often, kept until someone decides
     records (direct)  → records: a stream of measured tasks' records
 
+`tasks` is a topic exchange because Celery's delayed delivery (a countdown on quorum queues) cannot return a message
+to a direct one.
+
 What keeps messages safe is a queue argument, so that it holds on brokers whose policies we may not touch. What may
 change later is a policy, because a queue's arguments cannot be changed.
 """
@@ -15,6 +18,7 @@ from typing import Any, Protocol
 from app.contract import Contract
 
 TASKS, PLAIN, DEAD, RECORDS = "tasks", "plain", "dead", "records"
+EXCHANGES = {DEAD: "direct", RECORDS: "direct", PLAIN: "direct", TASKS: "topic"}
 
 # Records are read within minutes; a stream drops whole segments of this size once the limit is passed.
 _RECORDS = {
