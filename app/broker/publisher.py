@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pika
+import pika.exceptions
 from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
 
@@ -266,7 +267,12 @@ class Publisher:
 
 
 def _reason(error: Any) -> str:
-    """pika wraps the interesting error in others; find the innermost that says something."""
+    """What went wrong, for people. pika wraps the interesting error in others."""
     while getattr(error, "exceptions", None):
         error = error.exceptions[-1]
-    return str(error) or repr(error)
+    cause = getattr(error, "exception", error)
+    if isinstance(cause, pika.exceptions.ProbableAuthenticationError):
+        return "it refused the login; check user and password"
+    if isinstance(cause, pika.exceptions.ProbableAccessDeniedError):
+        return "it refused access to the vhost; check that it exists and that the user has permissions in it"
+    return str(cause) or repr(cause)

@@ -45,14 +45,12 @@ def queue_arguments(contract: Contract) -> dict[str, Any]:
     arguments |= {"x-dead-letter-exchange": DEAD, "x-dead-letter-routing-key": DEAD}
     if contract.broker.queue_type == "quorum":
         arguments |= {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
-        arguments |= _replicas(contract)
     return arguments
 
 
 def dead_letter_arguments(contract: Contract) -> dict[str, Any]:
     """Arguments of the `dead` queue itself: replicated as the others are, and with nowhere further to fall."""
-    arguments: dict[str, Any] = {"x-queue-type": contract.broker.queue_type}
-    return arguments | (_replicas(contract) if contract.broker.queue_type == "quorum" else {})
+    return {"x-queue-type": contract.broker.queue_type}
 
 
 def queues(contract: Contract) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -100,8 +98,13 @@ def rabbitmq_conf(contract: Contract) -> str:
     )
 
 
-def _replicas(contract: Contract) -> dict[str, int]:
-    return {"x-quorum-initial-group-size": contract.broker.replicas}
+def advanced_config(contract: Contract) -> str:
+    """advanced.config: how many members a new quorum queue gets.
+
+    Not an argument of each queue (`x-quorum-initial-group-size`), because then a cluster could not grow: declaring the
+    queue with another number is refused.
+    """
+    return f"[{{rabbit, [{{quorum_cluster_size, {contract.broker.replicas}}}]}}].\n"
 
 
 def _policy(name: str, pattern: str, definition: dict[str, Any]) -> dict[str, Any]:
