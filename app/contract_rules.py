@@ -168,12 +168,13 @@ def _prefetch(where: str, pool: Pool, c: Contract) -> Complaints:
             f"with tasks of up to {text(pool.longest)}, {pool.prefetch - pool.concurrency} messages would wait behind "
             f"them while other processes are idle; set it to concurrency ({pool.concurrency})",
         )
-    in_hand = pool.process_count() * pool.prefetch
+    # `per-core` says nothing certain about the number, and this judgement must not depend on the machine it is made on.
+    in_hand = 0 if pool.processes == "per-core" else pool.processes * pool.prefetch
     if in_hand > MOST_IN_HAND:
         yield (
             where,
-            f"{pool.process_count()} processes × {pool.prefetch} = {in_hand} messages in hand, over {MOST_IN_HAND}:"
-            " they burden the broker and hide the backlog; lower prefetch or processes",
+            f"{pool.processes} processes × {pool.prefetch} = {in_hand} messages in hand, over {MOST_IN_HAND}: they burden "
+            "the broker and hide the backlog; lower prefetch or processes",
         )
     # The broker's clock for a delivery starts when it is prefetched, not when its task starts.
     wait = math.ceil(pool.prefetch / pool.concurrency) * pool.longest
