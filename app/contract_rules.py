@@ -173,8 +173,8 @@ def _prefetch(where: str, pool: Pool, c: Contract) -> Complaints:
     if in_hand > MOST_IN_HAND:
         yield (
             where,
-            f"{pool.processes} processes × {pool.prefetch} = {in_hand} messages in hand, over {MOST_IN_HAND}: they burden "
-            "the broker and hide the backlog; lower prefetch or processes",
+            f"{pool.processes} processes × {pool.prefetch} = {in_hand} messages in hand, over {MOST_IN_HAND}: they"
+            " burden the broker and hide the backlog; lower prefetch or processes",
         )
     # The broker's clock for a delivery starts when it is prefetched, not when its task starts.
     wait = math.ceil(pool.prefetch / pool.concurrency) * pool.longest
