@@ -1,0 +1,102 @@
+"""The one entry point of everything deployed: `python -m app web|worker|beat|flower|consumer`, and `alive` for probes.
+
+Each command imports what it needs when it runs: a probe must not load Celery.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+BAD_INPUT = 2
+
+
+def _run(start: Callable[[], int | None]) -> None:
+    """Run one process; what the user can mend becomes a message and exit code 2."""
+    from app.broker.url import AddressError
+    from app.contract import ContractError
+    from app.settings import SettingsError
+
+    try:
+        sys.exit(start() or 0)
+    except (AddressError, ContractError, SettingsError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(BAD_INPUT)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Run one process of the stack. What it is told: stack.yml and the environment (see app/settings.py)."""
+
+
+@main.command()
+def web() -> None:
+    """The HTTP front end."""
+    from app.web.serve import main as serve
+
+    _run(serve)
+
+
+@main.command()
+@click.argument("pool")
+@click.option("--index", type=click.IntRange(0), default=0, help="Tells workers of one pool on one host apart.")
+def worker(pool: str, index: int) -> None:
+    """One worker process of POOL, a pool of stack.yml."""
+    from app.worker.start import run_worker
+
+    _run(lambda: run_worker(pool, index))
+
+
+@main.command()
+def beat() -> None:
+    """The sender of periodic tasks. Only one may run on a broker."""
+    from app.beat import run_beat
+
+    _run(run_beat)
+
+
+@main.command()
+def flower() -> None:
+    """Flower, the web page that shows workers and tasks."""
+    from app.flower import run_flower
+
+    _run(run_flower)
+
+
+@main.command()
+def consumer() -> None:
+    """The plain consumer beside Celery, of the queue `plain`."""
+    _log_to_stderr()
+    from app.plain.consumer import run_consumer
+
+    _run(run_consumer)
+
+
+@main.command()
+@click.option(
+    "--file", type=click.Path(path_type=Path), envvar="WARREN_HEARTBEAT_FILE", help="The worker's sign of life."
+)
+@click.option("--max-age", type=click.FloatRange(min=0), default=10.0, show_default=True, help="Seconds.")
+def alive(file: Path | None, max_age: float) -> None:
+    """Exit code 0 when the worker that writes WARREN_HEARTBEAT_FILE does its work, 1 when not."""
+    import time
+
+    if file is None:
+        raise click.UsageError("set WARREN_HEARTBEAT_FILE, the same for the worker and for this probe, or give --file")
+    try:
+        age = time.time() - file.stat().st_mtime
+    except OSError as error:
+        raise click.ClickException(f"no sign of life: {file}: {error.strerror}") from error
+    if age > max_age:
+        raise click.ClickException(f"the last sign of life is {age:.0f} s old")
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("pika").setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m app")

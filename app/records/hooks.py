@@ -1,0 +1,79 @@
+"""Where an attempt of a measured task begins and ends, in whichever process runs it.
+
+A task is measured when its message has the header `warren`: {"run": …, "scheduled": epoch seconds}. For all others
+these hooks cost one look into a dictionary. Each ending becomes a line
+
+    {"id", "run", "task", "queue", "scheduled", "received", "started", "finished", "state", "worker", "attempt",
+     "redelivered"}
+
+with times in epoch seconds (null: never got there), `attempt` counting from 1, and `state` one of success, failure,
+retry, rejected, revoked, expired.
+"""
+
+import time
+from collections.abc import Callable
+from json.encoder import encode_basestring_ascii as quote
+from typing import Any
+
+from celery import signals
+
+HEADER = "warren"
+# Celery's name for how an attempt ended → ours. An ignored task is done as far as its message is concerned.
+STATES = {
+    "SUCCESS": "success",
+    "IGNORED": "success",
+    "FAILURE": "failure",
+    "RETRY": "retry",
+    "REJECTED": "rejected",
+    "REVOKED": "revoked",
+}
+
+_append: Callable[[bytes], None] | None = None
+
+
+def install(append: Callable[[bytes], None]) -> None:
+    """From now on, hand each line to `append`, in this process and those it forks."""
+    global _append
+    _append = append
+    signals.task_prerun.connect(_on_start, weak=False)
+    signals.task_postrun.connect(_on_end, weak=False)
+
+
+def _on_start(task: Any, **_: Any) -> None:
+    measured = task.request.__dict__.get(HEADER)
+    if measured:
+        measured["started"] = time.time()
+
+
+def _on_end(task: Any, state: str, **_: Any) -> None:
+    request = task.request.__dict__
+    measured = request.get(HEADER)
+    if measured:
+        ended(request, task.name, STATES.get(state, "failure"), measured.get("started"))
+
+
+def ended(request: dict[str, Any], task: str, state: str, started: float | None) -> None:
+    """Write the line of one attempt that ended now. `request` holds the message's headers and what Celery adds."""
+    measured = request.get(HEADER)
+    if not measured or _append is None:
+        return
+    delivery = request.get("delivery_info") or {}
+    # After a delay the routing key has the delay's bits in front.
+    queue = (delivery.get("routing_key") or "").rpartition(".")[2]
+    line = (
+        f'{{"id":{quote(request["id"])},"run":{quote(str(measured.get("run")))},"task":{quote(task)},'
+        f'"queue":{quote(queue)},"scheduled":{_time(measured.get("scheduled"))},'
+        f'"received":{_time(measured.get("received"))},"started":{_time(started)},"finished":{time.time():.6f},'
+        f'"state":"{state}","worker":{quote(request.get("hostname") or "")},'
+        f'"attempt":{int(request.get("retries") or 0) + 1},'
+        f'"redelivered":{"true" if delivery.get("redelivered") else "false"}}}\n'
+    )
+    _append(line.encode("ascii"))
+
+
+def _time(value: Any) -> str:
+    # The header comes from outside: what is no number must not spoil the line.
+    try:
+        return f"{float(value):.6f}"
+    except (TypeError, ValueError):
+        return "null"
