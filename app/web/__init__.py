@@ -1,0 +1,1 @@
+"""The front end: tasks in, results out, over HTTP."""

@@ -1,0 +1,75 @@
+"""How much one request may send, and how many requests may wait at a time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+
+from flask import Flask, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from app.contract import Contract
+from app.web.problems import RETRY_AFTER, Problem
+
+# Seconds that one request may wait for something to happen, however much it asks for.
+LONGEST_WAIT = 30.0
+
+
+def init(app: Flask, contract: Contract) -> None:
+    """Refuse bodies above `web.max_body`, before they are read."""
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = int(contract.web.max_body)
+
+
+def json_body() -> bytes:
+    """The request's body, which must be JSON; none at all counts as `{}`. Raises Problem 413 or 415."""
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge as error:
+        raise too_large(request.max_content_length) from error
+    if not body:
+        return b"{}"
+    if request.mimetype != "application/json":
+        raise Problem(415, "the body must be JSON: send it with Content-Type: application/json")
+    return body
+
+
+def too_large(limit: int | None) -> Problem:
+    return Problem(413, f"the body is larger than {limit} bytes (web.max_body in stack.yml); send less at a time")
+
+
+class Waiters:
+    """Places for requests that wait and hold a thread meanwhile, so that others always find a free one."""
+
+    def __init__(self, places: int) -> None:
+        self._free = BoundedSemaphore(places)
+
+    def take(self) -> "Place | None":
+        """A place, to be given back; None when all are taken."""
+        return Place(self._free) if self._free.acquire(blocking=False) else None
+
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """Whether there was a free place, for as long as the block runs."""
+        place = self.take()
+        try:
+            yield place is not None
+        finally:
+            if place:
+                place.give_back()
+
+    def refuse(self) -> Problem:
+        return Problem(
+            503, "too many requests are waiting already (web.waiters in stack.yml); try again", RETRY_AFTER, sent="no"
+        )
+
+
+class Place:
+    """One taken place."""
+
+    def __init__(self, free: BoundedSemaphore) -> None:
+        self._free: BoundedSemaphore | None = free
+
+    def give_back(self) -> None:
+        """Once; further calls do nothing."""
+        free, self._free = self._free, None
+        if free:
+            free.release()

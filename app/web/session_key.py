@@ -1,0 +1,31 @@
+"""The key that signs session cookies."""
+
+import hashlib
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from app.settings import Settings
+
+
+def session_key(settings: Settings) -> bytes:
+    """32 bytes, the same for all processes that share a token, or else a data folder. Raises OSError."""
+    if settings.token:
+        return hashlib.sha256(b"warren session " + settings.token.encode()).digest()
+    path = settings.warren_data_dir / "session-key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _create(path)
+    return path.read_bytes()
+
+
+def _create(path: Path) -> None:
+    """Whole or not at all, and only once, however many processes start together."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(32))
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
