@@ -9,7 +9,7 @@ import os
 import socket
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import pika
 from kombu.transport.native_delayed_delivery import MAX_LEVEL, calculate_routing_key, level_name
@@ -21,6 +21,18 @@ PERSISTENT = 2
 _LONGEST_REPR = 1024
 _ORIGIN = f"{os.getpid()}@{socket.gethostname()}"
 _NO_EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+
+class Message(Protocol):
+    """What the publisher can send: a task, or a message of the plain pair. Its queue stands in error messages."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    def route(self) -> tuple[str, str]: ...
+    def body(self) -> bytes: ...
+    def properties(self) -> pika.BasicProperties: ...
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import pika.exceptions
 from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
 
-from app.broker.message import TaskMessage
+from app.broker.message import Message
 from app.broker.topology import TASKS
 from app.broker.url import BrokerAddress
 from app.contract import Contract
@@ -53,7 +53,7 @@ class Confirmation:
 
 @dataclass
 class _Waiting:
-    message: TaskMessage
+    message: Message
     future: "Future[Confirmation]"
     published: float = 0.0
 
@@ -87,12 +87,12 @@ class Publisher:
         """Why it is not connected, for people."""
         return self._trouble
 
-    def publish(self, message: TaskMessage, timeout: float) -> Confirmation:
+    def publish(self, message: Message, timeout: float) -> Confirmation:
         """Publish and wait for the broker's confirm, `timeout` seconds at most. Raises NotSent or FateUnknown."""
         deadline = time.monotonic() + timeout
         return self._settle(self._hand_over(message, deadline), deadline)
 
-    def publish_many(self, messages: Iterable[TaskMessage], timeout: float) -> list[Confirmation | PublishError]:
+    def publish_many(self, messages: Iterable[Message], timeout: float) -> list[Confirmation | PublishError]:
         """Publish all and wait for all confirms together. One outcome a message, in the same order."""
         deadline = time.monotonic() + timeout
         handed: list[Future[Confirmation] | PublishError] = []
@@ -126,7 +126,7 @@ class Publisher:
 
     # The callers' threads
 
-    def _hand_over(self, message: TaskMessage, deadline: float) -> "Future[Confirmation]":
+    def _hand_over(self, message: Message, deadline: float) -> "Future[Confirmation]":
         if self._thread is None:
             self.start()
         if not self._ready.is_set() and not self._ready.wait(max(0.0, deadline - time.monotonic())):
