@@ -1,0 +1,32 @@
+"""Free TCP ports on the loopback address."""
+
+import random
+import socket
+
+LOOPBACK = "127.0.0.1"
+# Below the range that Linux and macOS take ports of outgoing connections from: a port chosen here stays free while its
+# owner restarts, and no client of ours can sit on it by chance.
+_RANGE = range(20_000, 32_000)
+
+
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket() as probe:
+        # As servers do: connections of a predecessor that are still closing do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_ports(count: int) -> list[int]:
+    """That many different ports on which nobody listens on 127.0.0.1. Raises OSError when there are not so many."""
+    found: list[int] = []
+    for port in random.sample(_RANGE, len(_RANGE)):
+        if len(found) == count:
+            return found
+        if is_free(port):
+            found.append(port)
+    raise OSError(f"no {count} free ports between {_RANGE.start} and {_RANGE.stop} on {LOOPBACK}")
