@@ -4,13 +4,24 @@ import json
 from typing import Any
 
 from flask import Response
+from werkzeug.datastructures import Headers
 
 
-def json_response(body: Any, status: int = 200) -> Response:
-    """JSON, without the pretty printing that Flask's own may do."""
-    return Response(json.dumps(body), status, mimetype="application/json")
+class Whole(Response):
+    """An answer that is known whole, with an address (if any) that needs no mending.
+
+    Werkzeug looks for both once more as it sends the headers; here that would be a tenth of a small request's time.
+    """
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        return self.headers
 
 
-def text_response(text: str, status: int = 200) -> Response:
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """JSON."""
+    return Whole(json.dumps(body), status, headers, mimetype="application/json")
+
+
+def text_response(text: str) -> Response:
     """Plain text."""
-    return Response(text, status, mimetype="text/plain")
+    return Whole(text, mimetype="text/plain")

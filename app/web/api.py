@@ -10,10 +10,11 @@ from functools import wraps
 from typing import Any
 
 from flask import request
-from flask_openapi3 import Info, OpenAPI
+from flask_openapi3 import Info, OpenAPI, Tag
 from pydantic import BaseModel, ConfigDict
 
 from app.web import limits, problems
+from app.web.answers import json_response
 
 Model = type[BaseModel]
 View = Callable[..., Any]
@@ -26,26 +27,40 @@ class Strict(BaseModel):
 
 
 class Api(OpenAPI):
-    """The Flask application. `/openapi.json` is generated from the views' annotations."""
+    """The Flask application. `/openapi.json` is generated from the views' annotations and docstrings."""
 
     def __init__(self, import_name: str, version: str) -> None:
         super().__init__(
             import_name,
             info=Info(title="Warren", version=version),
-            doc_prefix="",
             doc_ui=False,
             responses=problems.answers({}, *problems.EVERYWHERE),
             validation_error_model=problems.ProblemDocument,
+            security_schemes={scheme: {"type": "http", "scheme": scheme} for scheme in ("bearer", "basic")},
+            openapi_extensions={"security": [{"bearer": []}, {"basic": []}, {}]},
         )
-        self.json.sort_keys = False  # type: ignore[attr-defined]
+        self.add_url_rule("/openapi.json", "openapi", lambda: json_response(self.api_doc))
+
+    def ensure_sync(self, func: View) -> View:
+        """No view here is a coroutine; Flask would look for that five times a request."""
+        return func
+
+    def generate_spec_json(self) -> None:
+        """The document; descriptions with their lines as they stand in the docstrings."""
+        super().generate_spec_json()
+        for operations in self.spec_json["paths"].values():
+            for operation in operations.values():
+                operation["description"] = operation.get("description", "").replace("<br/>", "\n").strip()
+
+    def _collect_openapi_info(self, rule: str, func: View, **more: Any) -> Any:
+        return super()._collect_openapi_info(rule, func, **more | {"tags": [Tag(name=_concern(func))]})
 
     def _add_url_rule(
-        self, rule: str, endpoint: str | None = None, view_func: View | None = None, *a: Any, **k: Any
+        self, rule: str, endpoint: str | None = None, view_func: View | None = None, *rest: Any, **more: Any
     ) -> None:
-        """Named by module and function: each module calls its views what they are there."""
-        assert view_func
-        name = f"{view_func.__module__.rpartition('.')[2]}_{view_func.__name__}"
-        super()._add_url_rule(rule, endpoint or name, view_func, *a, **k)
+        # Each module calls its views what they are there; all of them together need longer names.
+        name = f"{_concern(view_func)}_{view_func.__name__}" if view_func else endpoint
+        super()._add_url_rule(rule, name, view_func, *rest, **more)
 
     @staticmethod
     def create_view_func(
@@ -84,3 +99,8 @@ def _environ_keys(header: Model) -> dict[str, str]:
     """Alias of each header field → its name in the WSGI environment."""
     aliases = [field.alias or name for name, field in header.model_fields.items()]
     return {alias: "HTTP_" + alias.upper().replace("-", "_") for alias in aliases}
+
+
+def _concern(view: View) -> str:
+    """The name of the module that a view stands in."""
+    return view.__module__.rpartition(".")[2]

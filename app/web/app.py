@@ -22,17 +22,17 @@ from app.web import (
     limits,
     metrics,
     pages,
+    plain,
     problems,
     queues,
     results,
     runs,
     tasks,
 )
-from app.web.answers import json_response
 from app.web.api import Api
 from app.web.problems import RETRY_AFTER, Problem
 from app.web.services import EXTENSION, Services
-from app.web.session_key import session_key
+from app.web.sessions import PageSessions, session_key
 from app.web.signatures import Signatures
 
 
@@ -41,6 +41,7 @@ def create_app(settings: Settings, contract: Contract, address: BrokerAddress) -
     celery = create_celery(contract, settings, address)
     app = Api("app.web", version("warren"))
     app.secret_key = session_key(settings)
+    app.session_interface = PageSessions()
     app.config.update(SESSION_COOKIE_NAME="warren", SESSION_COOKIE_SAMESITE="Lax")
     app.extensions[EXTENSION] = Services(
         settings,
@@ -57,10 +58,9 @@ def create_app(settings: Settings, contract: Contract, address: BrokerAddress) -
     auth.init(app, settings.token)
     limits.init(app, contract)
     headers.init(app, _picture_origins(settings))
-    for module in (tasks, batches, results, runs, dead, queues, addition, health):
+    for module in (tasks, batches, results, runs, dead, queues, plain, addition, health):
         module.register(app)
     pages.register(app, settings)
-    app.add_url_rule("/openapi.json", "openapi", lambda: json_response(app.api_doc))
     app.register_error_handler(
         BrokerUnavailable, lambda error: Problem(503, str(error), RETRY_AFTER, sent="no").response()
     )

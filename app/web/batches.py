@@ -54,7 +54,7 @@ def send_batch(header: Measuring, body: Batch) -> Response:
     for (place, message), outcome in zip(messages.items(), outcomes, strict=True):
         if isinstance(outcome, PublishError):
             failed += 1
-            items[place] = not_confirmed(message, outcome).document()
+            items[place] = not_confirmed(message.id, outcome).document()
         else:
             items[place] = accepted(message, outcome)
     if failed and failed == len(messages):

@@ -22,12 +22,13 @@ def init(app: Flask, contract: Contract) -> None:
 def json_body() -> bytes:
     """The request's body, which must be JSON; none at all counts as `{}`. Raises Problem 413 or 415."""
     try:
+        # Also reads a body without a length, and stops where it becomes too large.
         body = request.get_data(cache=False)
     except RequestEntityTooLarge as error:
         raise too_large(request.max_content_length) from error
     if not body:
         return b"{}"
-    if request.mimetype != "application/json":
+    if request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/json":
         raise Problem(415, "the body must be JSON: send it with Content-Type: application/json")
     return body
 

@@ -12,8 +12,6 @@ from werkzeug.exceptions import HTTPException, NotFound
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-# How the OpenAPI document describes an error; the model's schema is added to it under this name.
-DOCUMENTED = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}}
 # Those that any request may get.
 EVERYWHERE = (400, 401, 403, 422, 500)
 # What tells a client when to try again. The broker is usually back, or its alarm over, after some seconds.
@@ -22,7 +20,8 @@ RETRY_AFTER = 5
 
 def answers(good: dict[int, Any], *errors: int) -> dict[Any, Any]:
     """An operation's `responses` for the OpenAPI document: the good ones, and the errors of its own."""
-    return good | dict.fromkeys(errors, DOCUMENTED)
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    return good | {code: {"description": HTTPStatus(code).phrase, "content": content} for code in errors}
 
 
 class ProblemDocument(BaseModel):

@@ -16,7 +16,7 @@ from app.broker.address import resolve_broker
 from app.contract import Contract, load_contract
 from app.settings import Settings
 from app.web.auth import is_loopback
-from app.web.session_key import session_key
+from app.web.sessions import session_key
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,5 @@
 """`POST /tasks/<name>`: send one task. The hot path: what happens here happens thousands of times a second."""
 
-import json
 import time
 import uuid
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from app.broker.message import TaskMessage
 from app.broker.publisher import Confirmation, FateUnknown, PublishError
 from app.web import problems
+from app.web.answers import json_response
 from app.web.api import Strict
 from app.web.problems import RETRY_AFTER, Problem
 from app.web.services import Services, services
@@ -75,12 +75,7 @@ def send(path: TaskPath, header: Measuring, body: Order) -> Response:
     s = services()
     message = to_message(s, path.task, body, header)
     confirmation = publish(s, message)
-    return Response(
-        json.dumps(accepted(message, confirmation)),
-        202,
-        {"Location": f"/tasks/{message.id}"},
-        mimetype="application/json",
-    )
+    return json_response(accepted(message, confirmation), 202, {"Location": f"/tasks/{message.id}"})
 
 
 def to_message(s: Services, task: str, order: Order, measuring: Measuring) -> TaskMessage:
@@ -108,7 +103,7 @@ def publish(s: Services, message: TaskMessage) -> Confirmation:
             return _publish_for_reply(s, message)
         return s.publisher.publish(message, s.contract.web.publish_timeout)
     except PublishError as error:
-        raise not_confirmed(message, error) from error
+        raise not_confirmed(message.id, error) from error
 
 
 def _publish_for_reply(s: Services, message: TaskMessage) -> Confirmation:
@@ -129,10 +124,10 @@ def accepted(message: TaskMessage, confirmation: Confirmation) -> dict[str, Any]
     return body
 
 
-def not_confirmed(message: TaskMessage, error: PublishError) -> Problem:
+def not_confirmed(message_id: str, error: PublishError) -> Problem:
     """503: surely not sent, or not known."""
     unknown = isinstance(error, FateUnknown)
     advice = "it may be on the broker: sent again with this id it may run twice" if unknown else "send it again"
     return Problem(
-        503, f"not confirmed: {error}; {advice}", RETRY_AFTER, id=message.id, sent="unknown" if unknown else "no"
+        503, f"not confirmed: {error}; {advice}", RETRY_AFTER, id=message_id, sent="unknown" if unknown else "no"
     )
