@@ -13,7 +13,12 @@ from typing import Any
 import click
 import pika
 from celery.beat import PersistentScheduler
-from pika.exceptions import AMQPError, ChannelClosedByBroker
+from pika.exceptions import (
+    AMQPError,
+    ChannelClosedByBroker,
+    ProbableAccessDeniedError,
+    ProbableAuthenticationError,
+)
 
 from app.broker.address import resolve_broker
 from app.broker.url import BrokerAddress
@@ -111,8 +116,9 @@ def _first_lock(address: BrokerAddress, contract: Contract) -> BeatLock:
             return lock
         except BeatRuns as error:
             raise click.ClickException(str(error)) from error
-        except pika.exceptions.ProbableAuthenticationError as error:
-            raise click.UsageError(f"the broker at {address.safe} refuses us: check user and password") from error
+        except (ProbableAuthenticationError, ProbableAccessDeniedError, ChannelClosedByBroker) as error:
+            why = f"the broker at {address.safe} refuses us ({error!r}); check user, password, vhost and rights"
+            raise click.UsageError(why) from error
         except (AMQPError, OSError) as error:
             if not said:
                 log.warning("waiting for the broker at %s: %r", address.safe, error)

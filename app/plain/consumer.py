@@ -16,7 +16,7 @@ from typing import Any
 import click
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError, ProbableAuthenticationError
+from pika.exceptions import AMQPError, ProbableAccessDeniedError, ProbableAuthenticationError
 
 from app.broker import topology
 from app.broker.address import resolve_broker
@@ -59,10 +59,9 @@ class PlainConsumer:
                     log.info("consuming from %s", topology.PLAIN)
                     pause = FIRST_PAUSE
                     self._consume(channel)
-            except ProbableAuthenticationError as error:
-                raise click.UsageError(
-                    f"the broker at {self._address.safe} refuses us: check user and password"
-                ) from error
+            except (ProbableAuthenticationError, ProbableAccessDeniedError) as error:
+                why = f"the broker at {self._address.safe} refuses us ({error!r}); check user, password and vhost"
+                raise click.UsageError(why) from error
             except (AMQPError, OSError) as error:
                 log.warning("broker %s: %r; again in about %.0f s", self._address.safe, error, pause)
                 # Spread out, so that many consumers do not all come back in the same instant.
