@@ -82,13 +82,13 @@ def test_a_batch_keeps_its_order_and_each_outcome_is_its_own(publisher: Publishe
 
 
 @pytest.mark.parametrize(
-    ("user", "vhost", "why"),
+    ("user", "place", "why"),
     [("nobody", None, "refused the login"), (None, "nowhere", "refused access to the vhost")],
 )
 def test_a_wrong_login_is_surely_not_sent(
-    address: BrokerAddress, contract: Contract, user: str | None, vhost: str | None, why: str
+    address: BrokerAddress, contract: Contract, user: str | None, place: str | None, why: str
 ) -> None:
-    wrong = BrokerAddress(address.hosts, user or address.user, address.password, vhost or address.vhost)
+    wrong = BrokerAddress(address.hosts, user or address.user, address.password, place or address.vhost)
     publisher = Publisher(wrong, contract)
     with pytest.raises(NotSent, match=why):
         publisher.publish(message(), 2)
