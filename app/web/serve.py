@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,12 +18,15 @@ from app.settings import Settings
 from app.web.auth import is_loopback
 from app.web.sessions import session_key
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from app.web.api import Api
 
 # Seconds that running requests are given to end. Waiting ones are answered at once when the process is told to stop.
 STOP_WITHIN = 8
 # Seconds between two looks whether the main process is still there.
 PARENT_CHECK = 1.0
+
+_prepared: "Api | None" = None
 
 
 def main() -> None:
@@ -47,12 +50,14 @@ def main() -> None:
 
 
 def _serve(settings: Settings, contract: Contract) -> None:
+    global _prepared
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
-    import app.web.app  # noqa: F401 - once here rather than once in each process
-
+    # Forked processes share it, and are ready at the same moment: a late one would get none of the connections that
+    # clients keep open. Where processes are spawned instead (macOS), each prepares its own.
+    _prepared = _prepare()
     Granian(
         "app.web.serve:application",
         factory=True,
@@ -68,15 +73,20 @@ def _serve(settings: Settings, contract: Contract) -> None:
     ).serve()
 
 
-def application() -> Any:
-    """The WSGI application of one process."""
+def _prepare() -> "Api":
     from app.web.app import create_app
-    from app.web.services import EXTENSION
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("pika").setLevel(logging.ERROR)  # the publisher says in one line what pika says in twenty
     settings = Settings.load()
-    app = create_app(settings, load_contract(settings.stack_file), resolve_broker(os.environ))
+    return create_app(settings, load_contract(settings.stack_file), resolve_broker(os.environ))
+
+
+def application() -> "Api":
+    """The WSGI application of one process, with its connection to the broker under way."""
+    from app.web.services import EXTENSION
+
+    app = _prepared or _prepare()
     services = app.extensions[EXTENSION]
     services.publisher.start()
     _on_stop(services.stopping)
