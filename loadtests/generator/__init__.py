@@ -1,0 +1,1 @@
+"""The load generator: when tasks are sent, sending them, and following what becomes of them."""

@@ -1,0 +1,111 @@
+"""Follows a run's records through the front end, until every accepted task is accounted for."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+
+from loadtests.generator.front_end import FrontEnd, FrontEndError
+from loadtests.generator.parts import Part
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks: each reads what came since, so rare looks cost less and only make `known` coarser.
+PAUSE = 0.25
+# Records handled before other greenlets get a turn: the senders must not wait for it.
+CHUNK = 50
+# How an attempt ends a task for good; `retry` and a lost worker do not.
+FINAL = frozenset({"success", "failure", "revoked", "expired"})
+FINISHED = frozenset({"success", "failure"})
+
+
+class Follower:
+    """Reads records, writes them to their part and reports each finished task to `on_task(record)`."""
+
+    def __init__(self, front: FrontEnd, run: str, since: float, part: Part, on_task: Callable[[dict[str, Any]], None]):
+        self._front, self._run, self._since = front, run, since
+        self._part, self._on_task = part, on_task
+        self._cursor: str | None = None
+        self._stopped = False
+        self.accounted: set[str] = set()
+        self.news = time.monotonic()
+
+    def follow(self) -> None:
+        """Read until `stop`. A front end that is away is asked again: the records wait in the broker."""
+        while not self._stopped:
+            try:
+                found = self.read(wait=1.0)
+            except FrontEndError as error:
+                log.warning("records: %s", error)
+                if error.permanent:
+                    return
+                gevent.sleep(1.0)
+                continue
+            if found < 1000:
+                gevent.sleep(PAUSE)
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def read(self, wait: float) -> int:
+        """One look; how many records it brought. Raises FrontEndError."""
+        records, self._cursor = self._front.records(self._run, self._cursor, self._since, wait)
+        known = time.time()
+        for index, record in enumerate(records):
+            if index % CHUNK == CHUNK - 1:
+                gevent.sleep(0)
+            self._take(record, known)
+        if records:
+            self.news = time.monotonic()
+        return len(records)
+
+    def _take(self, record: dict[str, Any], known: float) -> None:
+        self._part.write(record | {"known": round(known, 6)})
+        state, task_id = record.get("state"), record.get("id")
+        # Earlier phases of a run have records too; their tasks were planned before this one began.
+        if state not in FINAL or not task_id or task_id in self.accounted:
+            return
+        if (record.get("scheduled") or known) < self._since - 1:
+            return
+        self.accounted.add(task_id)
+        if state in FINISHED:
+            self._on_task(record)
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """The run's dead letters; they are accounted for. Raises FrontEndError."""
+        letters, truncated = self._front.dead(self._run)
+        if truncated:
+            log.warning("there are more dead letters than can be listed; the ledger will miss some")
+        self.accounted.update(letter["id"] for letter in letters if letter.get("id"))
+        return letters
+
+
+def drain(follower: Follower, accepted: int, patience: float, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Wait until `accepted` tasks are accounted for, or nothing new came for `patience` seconds. The dead letters."""
+    said, looked, letters = 0.0, 0.0, list[dict[str, Any]]()
+    follower.news = time.monotonic()
+    while True:
+        before = len(follower.accounted)
+        try:
+            follower.read(wait=0.5)
+            if len(follower.accounted) < accepted and time.monotonic() - looked > 2:
+                letters, looked = follower.dead_letters(), time.monotonic()
+        except FrontEndError as error:
+            say(f"drain: {error}")
+            if error.permanent:
+                return letters
+            gevent.sleep(1.0)
+        now = time.monotonic()
+        if len(follower.accounted) > before:
+            follower.news = now
+        if len(follower.accounted) >= accepted or now - follower.news > patience:
+            break
+        if now - said > 1:
+            said = now
+            say(f"drain: {len(follower.accounted):,} of {accepted:,} accepted tasks accounted for")
+        gevent.sleep(0.05)
+    lacking = accepted - len(follower.accounted)
+    say(f"drain: {f'{lacking:,} of ' if lacking > 0 else 'all '}{accepted:,} accepted tasks {'missing' if lacking > 0 else 'accounted for'}")
+    return letters

@@ -1,0 +1,47 @@
+"""`phase.json` beside a phase's parts: what was asked for, and from when until when it ran."""
+
+import json
+import os
+import platform
+import socket
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from locust.env import Environment
+
+SECRET = ("token", "broker")
+KEPT = ("scenario", "task", "args", "rate", "arrivals", "seed", "replay", "tasks", "warmup", "unmeasured", "num_users")
+
+
+def write_meta(folder: Path, environment: Environment, ended: float | None) -> None:
+    """Write or renew the file. `ended`: None while it runs, so a run cut short shows."""
+    options = vars(environment.parsed_options)
+    folder.mkdir(parents=True, exist_ok=True)
+    meta: dict[str, Any] = {key: options.get(key) for key in KEPT}
+    meta |= {"run": options["run_id"], "phase": options["phase"], "host": environment.host}
+    meta |= {"started": options["started"], "ended": ended, "written": time.time()}
+    meta |= {"generator": {"hostname": socket.gethostname(), "cpus": os.cpu_count(), "python": platform.python_version()}}
+    meta["generator"]["locust"] = version("locust")
+    meta["command"] = _without_secrets(sys.argv)
+    path = folder / "phase.json"
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(meta, indent=1), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _without_secrets(argv: list[str]) -> list[str]:
+    """The command line with what follows --token or --broker taken out."""
+    shown, hide = [], False
+    for word in argv:
+        name, _, value = word.partition("=")
+        if hide:
+            shown.append("…")
+        elif value and name.lstrip("-") in SECRET:
+            shown.append(f"{name}=…")
+        else:
+            shown.append(word)
+        hide = word.lstrip("-") in SECRET and word.startswith("--")
+    return shown

@@ -1,0 +1,198 @@
+"""One load run in this process, from Locust's test start to its end.
+
+A process sends (a worker, or Locust on its own), follows (the master, or Locust on its own), or both. The master alone
+knows how many tasks all workers got accepted, so it is the one that waits for them.
+"""
+
+import logging
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from loadtests import scenarios
+from loadtests.generator import options, parts, replay, schedule
+from loadtests.generator.follower import Follower, drain
+from loadtests.generator.front_end import FrontEnd, FrontEndError
+from loadtests.generator.meta import write_meta
+from loadtests.generator.pacing import Pacer
+from loadtests.generator.sender import ACCEPTED
+from loadtests.generator.watch import watch_queues, watch_self
+
+log = logging.getLogger("warren")
+
+# Seconds: until the workers have the start message; for requests in flight at the end (the front end's own limits are shorter).
+LEAD, PATIENCE = 1.0, 12.0
+FLUSH = 0.5
+
+
+class NotStarted(Exception):
+    """The run cannot start; nothing was sent. The text says what to do."""
+
+
+def new_run_id() -> str:
+    """Sorts by time and does not repeat."""
+    return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
+
+
+class LoadRun:
+    """The state of one run in this process."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.options = environment.parsed_options
+        self.sends = not isinstance(environment.runner, MasterRunner)
+        self.follows = not isinstance(environment.runner, WorkerRunner)
+        self.run_id: str = self.options.run_id or new_run_id()
+        self.accepted = 0
+        self.stopping = False
+        self.pacer: Pacer | None = None
+        self.follower: Follower | None = None
+        self.greenlets: list[gevent.Greenlet] = []
+        self.folder = parts.folder(Path(self.options.results), self.options.phase) if self.options.results else None
+        self.front = FrontEnd(environment.host or "", self.options.token, self.options.ca)
+        self.reports: dict[str, int] = {}
+
+    @property
+    def measured(self) -> bool:
+        return not self.options.unmeasured
+
+    def start(self) -> None:
+        """Begin. Raises NotStarted."""
+        if self.follows:
+            self._start_following()
+        if self.sends:
+            self._start_sending()
+
+    def _start_following(self) -> None:
+        self.options.run_id = self.run_id
+        runner = self.environment.runner
+        self.options.started = time.time() + (LEAD if not self.sends else 0.2)
+        # Sent to the workers with the options: each finds its share of the plan by its place in this list.
+        self.options.generators = sorted(c.id for c in runner.clients.ready) if isinstance(runner, MasterRunner) else []
+        if self.measured:
+            try:
+                self.front.records(self.run_id, None, time.time(), 0)
+            except FrontEndError as error:
+                if error.status != 404:
+                    raise NotStarted(str(error)) from error
+                log.warning("this front end tells nothing of its tasks (no /runs): only its answers are measured")
+            else:
+                part = self._part("records")
+                self.follower = Follower(self.front, self.run_id, self.options.started, part, self._on_task)
+                self._spawn(self.follower.follow)
+                self._spawn(watch_queues, self._part("queues"), self.front)
+        if self.folder:
+            write_meta(self.folder, self.environment, ended=None)
+        log.info("run %s%s", self.run_id, f", written to {self.options.results}" if self.folder else "")
+
+    def _start_sending(self) -> None:
+        runner = self.environment.runner
+        index, count = 0, 1
+        if isinstance(runner, WorkerRunner):
+            generators = self.options.generators
+            if runner.client_id not in generators:
+                raise NotStarted("this worker came after the start; its share is sent by the others")
+            index, count = generators.index(runner.client_id), len(generators)
+        self.pacer = Pacer(schedule.share(self._arrivals(), index, count), self.options.started)
+        self.sent = self._part("sends")
+        self._spawn(watch_self, self._part("self"), self.pacer)
+        self._spawn(self._end_with_plan)
+
+    def _arrivals(self) -> Any:
+        o = self.options
+        try:
+            if o.replay:
+                arrivals: Any = replay.read(Path(o.replay))
+            else:
+                given = options.arguments(o.args)
+                one = (given, {}) if isinstance(given, list) else ([], given)
+                scenario = scenarios.one_task(o.task, *one) if o.task else scenarios.load(o.scenario)
+                target = scenarios.Target(self.environment.host or "", o.download_url or None)
+                arrivals = schedule.plan(o.arrivals, float(o.rate), int(o.seed), scenario, target)
+        except Exception as error:
+            raise NotStarted(str(error)) from error
+        return (a for a in arrivals if a.index < int(o.tasks)) if o.replay and o.tasks else _first(arrivals, int(o.tasks))
+
+    def _part(self, kind: str) -> parts.Part:
+        part = parts.open_part(self.folder, kind)
+        self._spawn(_flush, part)
+        return part
+
+    def _spawn(self, function: Any, *args: Any) -> None:
+        self.greenlets.append(gevent.spawn(function, *args))
+
+    def on_line(self, line: dict[str, Any]) -> None:
+        """A send was answered, or cut off."""
+        self.sent.write(line)
+        if line["outcome"] == ACCEPTED:
+            self.accepted += 1
+
+    def _on_task(self, record: dict[str, Any]) -> None:
+        """A task's whole life, in Locust's own tables: from when it was to be sent until it was done."""
+        begun = record.get("scheduled") or record.get("received") or record["finished"]
+        self.environment.events.request.fire(
+            request_type="task",
+            name=f"{record['task']} → done",
+            response_time=max(0.0, record["finished"] - begun) * 1000,
+            response_length=0,
+            exception=None if record["state"] == "success" else TaskFailed(record["task"]),
+            context={},
+        )
+
+    def _end_with_plan(self) -> None:
+        """When the plan has an end and it is reached, the test ends."""
+        assert self.pacer
+        self.pacer.ended.wait()
+        while self.pacer.in_flight:
+            gevent.sleep(0.05)
+        runner = self.environment.runner
+        if isinstance(runner, WorkerRunner):
+            runner.send_message("warren-plan-ended", {})
+        elif not self.stopping:
+            gevent.spawn(runner.quit if self.options.headless else runner.stop)
+
+    def halt(self) -> dict[str, int]:
+        """Send no more; wait for what is in flight. This process' counts."""
+        self.stopping = True
+        if self.pacer and not self.pacer.halted:
+            if not self.pacer.halt(PATIENCE):
+                log.warning("%d requests were not answered in time; their fate is unknown", self.pacer.in_flight)
+            self.sent.flush()
+        return {"accepted": self.accepted}
+
+    def finish(self) -> None:
+        """Follow what is still under way, then close the parts."""
+        if self.follower:
+            self.follower.stop()
+            accepted = sum(self.reports.values()) + self.accepted
+            letters = drain(self.follower, accepted, float(self.options.drain), log.info)
+            part = self._part("dead")
+            for letter in letters:
+                part.write({key: letter.get(key) for key in ("id", "task", "queue", "reason", "count", "time")})
+            part.flush()
+        for greenlet in self.greenlets:
+            greenlet.kill(block=True)
+        if self.folder and self.follows:
+            write_meta(self.folder, self.environment, ended=time.time())
+
+
+class TaskFailed(Exception):
+    """How a failed task shows in Locust's table of failures."""
+
+
+def _first(arrivals: Any, count: int) -> Any:
+    return (a for a, _ in zip(arrivals, range(count), strict=False)) if count else iter(arrivals)
+
+
+def _flush(part: parts.Part) -> None:
+    try:
+        while True:
+            gevent.sleep(FLUSH)
+            part.flush()
+    finally:
+        part.close()

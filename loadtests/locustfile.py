@@ -1,0 +1,122 @@
+"""Load for a stack of Warren's, with Locust's own command, flags and web UI:
+
+    locust -f loadtests/locustfile.py --host http://127.0.0.1:8080 --headless -u 50 -t 20s --rate 200
+
+Arrivals follow a schedule and do not wait for answers; users are the senders, so `-u` is the most requests in flight.
+Locust's tables show each HTTP request, and each task's whole life as `<task> → done`, counted from when it was to be
+sent. With `--results DIR` all that was seen is written there, and `warren report DIR` makes the report.
+"""
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+# Locust is often started from a place where this project is not installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import gevent  # noqa: E402
+from locust import events, task  # noqa: E402
+from locust.env import Environment  # noqa: E402
+from locust.exception import StopUser  # noqa: E402
+from locust.runners import MasterRunner, WorkerRunner  # noqa: E402
+
+from loadtests.generator import options  # noqa: E402
+from loadtests.generator.run import PATIENCE, LoadRun, NotStarted  # noqa: E402
+from loadtests.generator.sender import Sender  # noqa: E402
+
+log = logging.getLogger("warren")
+
+current: LoadRun | None = None
+
+
+class WarrenUser(Sender):
+    """Takes the next arrival of this process' share, waits for its instant, sends it, waits for the answer."""
+
+    @task
+    def send_next(self) -> None:
+        run = current
+        due = run.pacer.take() if run and run.pacer else None
+        if run is None or run.pacer is None or due is None:
+            raise StopUser
+        try:
+            self.send(due, run.options.token, run.run_id if run.measured else None, run.on_line)
+        finally:
+            run.pacer.done()
+
+
+events.init_command_line_parser.add_listener(options.add_to)
+
+
+@events.init.add_listener
+def register(environment: Environment, **_: Any) -> None:
+    """Messages between the master and its workers, beyond Locust's own."""
+    runner = environment.runner
+    if isinstance(runner, WorkerRunner):
+        runner.register_message("warren-halt", _on_halt, concurrent=True)
+    elif isinstance(runner, MasterRunner):
+        runner.register_message("warren-halted", _on_halted)
+        runner.register_message("warren-plan-ended", _on_plan_ended, concurrent=True)
+
+
+@events.test_start.add_listener
+def start(environment: Environment, **_: Any) -> None:
+    global current
+    current = LoadRun(environment)
+    try:
+        current.start()
+    except NotStarted as error:
+        log.error("nothing was sent: %s", error)
+        current = None
+        environment.process_exit_code = 2
+        environment.runner.quit()
+
+
+@events.test_stopping.add_listener
+def stopping(environment: Environment, **_: Any) -> None:
+    """Before the users are stopped: let the requests in flight be answered."""
+    if current is None or current.stopping:
+        return
+    current.halt()
+    runner = environment.runner
+    if isinstance(runner, MasterRunner):
+        workers = len(runner.clients.all)
+        runner.send_message("warren-halt", {})
+        _wait_until(lambda: len(current.reports) >= workers, PATIENCE + 3)  # type: ignore[union-attr]
+
+
+@events.test_stop.add_listener
+def stop(environment: Environment, **_: Any) -> None:
+    global current
+    run, current = current, None
+    if run:
+        run.finish()
+
+
+def _on_halt(environment: Environment, msg: Any, **_: Any) -> None:
+    counts = current.halt() if current else {"accepted": 0}
+    environment.runner.send_message("warren-halted", counts)
+
+
+def _on_halted(environment: Environment, msg: Any, **_: Any) -> None:
+    if current:
+        current.reports[msg.node_id] = msg.data["accepted"]
+
+
+_ended: set[str] = set()
+
+
+def _on_plan_ended(environment: Environment, msg: Any, **_: Any) -> None:
+    """The test ends when every worker has come to the end of its share."""
+    _ended.add(msg.node_id)
+    runner = environment.runner
+    if len(_ended) >= len(runner.clients.all) and current and not current.stopping:
+        _ended.clear()
+        (runner.quit if environment.parsed_options.headless else runner.stop)()
+
+
+def _wait_until(condition: Any, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        gevent.sleep(0.05)
