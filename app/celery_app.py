@@ -65,6 +65,8 @@ def _broker(contract: Contract, address: BrokerAddress) -> dict[str, Any]:
         # A worker outlives a broker's outage, however long; restarting it would help nobody.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # A queue whose leader is not up yet answers with an error on the channel.
+        "broker_channel_error_retry": True,
         # Without confirms a message that the broker never stored counts as sent. The retries here bound connecting in
         # order to publish, which Celery otherwise tries for ever.
         "broker_transport_options": {"confirm_publish": True, **PUBLISH_RETRIES},

@@ -1,9 +1,10 @@
 """The consumer: declares the topology before it reads from it, prefetches what stack.yml says, and gives up clearly."""
 
 import logging
+import time
 from typing import Any
 
-from amqp.exceptions import AccessRefused, NotAllowed, PreconditionFailed
+from amqp.exceptions import AccessRefused, AMQPError, NotAllowed, PreconditionFailed
 from celery.exceptions import WorkerShutdown
 from celery.worker import consumer as stock
 
@@ -12,6 +13,7 @@ from app.broker import topology
 log = logging.getLogger(__name__)
 
 BAD_INPUT = 2
+NOT_READY_PAUSE = 1.0  # seconds
 
 
 class Consumer(stock.Consumer):
@@ -35,25 +37,34 @@ class Consumer(stock.Consumer):
         """Connect and declare everything, so that no message can arrive where nothing is bound yet."""
         if self.app.worker_context.stop.begun:
             raise WorkerShutdown(0)
+        connection = None
         try:
             connection = super().connect()
             with connection.channel() as channel:
                 topology.declare(_Declaring(channel), self.app.worker_context.contract)
-        except (AccessRefused, NotAllowed) as error:
-            if self.restart_count > 0:
-                # A broker that is just coming up refuses for a moment what it allowed before: connect again.
-                raise ConnectionError(str(error)) from error
-            self._give_up(f"the broker refuses us: {error}. Check user, password and vhost of {self.conninfo.as_uri()}")
-        except PreconditionFailed as error:
-            self._give_up(
-                f"{error}. A queue or exchange of that name exists with other arguments; they cannot be changed: drain "
-                "and delete it, or set stack.yml back to what it was"
-            )
+        except AMQPError as error:
+            if connection is not None:
+                connection.collect()
+            if useless := self._useless(error):
+                log.critical("%s", useless)
+                raise WorkerShutdown(BAD_INPUT) from error
+            # A broker that is just coming up: its streams and quorum queues take longer than its port.
+            log.warning("the broker is not ready: %s", error)
+            time.sleep(NOT_READY_PAUSE)
+            raise ConnectionError(str(error)) from error
         return connection
 
-    def _give_up(self, why: str) -> None:
-        log.critical("%s", why)
-        raise WorkerShutdown(BAD_INPUT)
+    def _useless(self, error: AMQPError) -> str | None:
+        """Why connecting again would be of no use, and what to change; None when it may help."""
+        if isinstance(error, PreconditionFailed):
+            return (
+                f"{error}. A queue or exchange of that name exists with other arguments, and they cannot be changed: "
+                "drain and delete it, or set stack.yml back to what it was"
+            )
+        # Later on it means that the broker has not loaded its users and vhosts yet.
+        if isinstance(error, AccessRefused | NotAllowed) and self.restart_count == 0:
+            return f"the broker refuses us: {error}. Check user, password, vhost and rights at {self.conninfo.as_uri()}"
+        return None
 
 
 class _Declaring:

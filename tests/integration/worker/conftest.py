@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ class Stack:
         self.env, self.vhost, self.folder = env, vhost, folder
         self.address = parse_url(vhost.url("admin"), "test")
         self.processes: list[Process] = []
+        self._patient = self.contract
         self._connection: Any = None
 
     def change(self, change: Callable[[dict[str, Any]], None]) -> None:
@@ -101,11 +103,18 @@ class Stack:
     def channel(self) -> Any:
         """The test's own channel, as the broker's administrator."""
         if self._connection is None or self._connection.is_closed:
-            self._connection = pika.BlockingConnection(self.address.pika_parameters(self.contract))
+            wait_until(self._connect, "a broker that is ready")
+        return self._channel
+
+    def _connect(self) -> bool:
+        with suppress(pika.exceptions.AMQPError, OSError):
+            # On the shipped contract's heartbeat, whatever the processes use: this connection is often silent for long.
+            self._connection = pika.BlockingConnection(self.address.pika_parameters(self._patient))
             self._channel = self._connection.channel()
             self._channel.confirm_delivery()
             topology.declare(self._channel, self.contract)
-        return self._channel
+            return True
+        return False
 
     def run(self, *arguments: str, role: str = "worker", **env: str) -> Process:
         """Start `python -m app …`."""
@@ -165,7 +174,8 @@ class Stack:
                 process.popen.kill()
                 process.popen.wait()
         if self._connection is not None and self._connection.is_open:
-            self._connection.close()
+            with suppress(pika.exceptions.AMQPError):
+                self._connection.close()
 
 
 @pytest.fixture

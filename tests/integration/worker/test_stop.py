@@ -1,4 +1,4 @@
-"""SIGTERM: what runs is finished, what waits goes back, nothing is lost and nothing is done twice. On every pool kind."""
+"""SIGTERM: what runs is finished, what waits goes back, nothing is lost or done twice. On every kind of pool."""
 
 import signal
 from typing import Any
