@@ -1,0 +1,68 @@
+# Everything here can be run again at any time; what is done already is skipped.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
+        picture lock clean
+SHELL := /bin/bash
+
+# Say `make bench SHORT=1` for a run of half a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
+BENCH := $(if $(SHORT),--short) $(ARGS)
+PYTEST := .venv/bin/pytest $(ARGS)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## .venv with all a user needs, and a RabbitMQ to run (not to start)
+	@scripts/setup bench
+	@scripts/system-packages rabbitmq
+
+setup-dev: ## the same and what the tests need
+	@scripts/setup dev
+	@scripts/system-packages rabbitmq tests
+
+bench: setup ## run the stack here, load it, write a report; SHORT=1 for a short one
+	@.venv/bin/warren bench $(BENCH)
+
+up: setup ## start the stack in the background
+	@.venv/bin/warren up $(ARGS)
+
+down: ## stop it
+	@.venv/bin/warren down $(ARGS)
+
+status: ## what runs
+	@.venv/bin/warren status $(ARGS)
+
+lint: ## ruff, mypy, yamllint, shellcheck: seconds
+	@scripts/setup dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy
+	@.venv/bin/yamllint --strict .
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run; fi
+
+test: setup-dev ## all the tests, quick ones first
+	@scripts/timed unit $(PYTEST) tests/unit
+	@scripts/timed integration $(PYTEST) tests/integration
+	@scripts/timed browser $(PYTEST) tests/browser
+	@scripts/timed acceptance $(PYTEST) tests/acceptance
+
+test-unit: setup-dev ## no broker needed
+	@$(PYTEST) tests/unit
+
+test-integration: setup-dev ## against a real RabbitMQ
+	@$(PYTEST) tests/integration
+
+test-browser: setup-dev ## in headless Chromium
+	@$(PYTEST) tests/browser
+
+test-acceptance: setup-dev ## end to end; ARGS='--url URL' for a stack that runs already
+	@$(PYTEST) tests/acceptance
+
+picture: setup ## draw docs/architecture.svg from stack.yml
+	@.venv/bin/python docs/picture.py
+
+lock: setup ## pin what pyproject.toml asks for, with hashes
+	@scripts/lock
+
+clean: ## remove .venv, caches and the local stacks' folders; results stay
+	@if [ -x .venv/bin/warren ]; then .venv/bin/warren down || true; fi
+	@rm -rf .venv .warren .mypy_cache .ruff_cache .pytest_cache
