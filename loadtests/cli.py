@@ -1,0 +1,41 @@
+"""The `warren` command. Each family of commands is a module in `loadtests/commands`, loaded when it is asked for."""
+
+from importlib import import_module
+
+import click
+
+# Command → module of loadtests.commands that holds a click command of that name.
+COMMANDS = {
+    "check": "check",
+    "up": "stack",
+    "down": "stack",
+    "status": "stack",
+    "logs": "stack",
+    "bench": "bench",
+    "report": "report",
+    "dead": "dead",
+}
+
+
+class _Lazy(click.Group):
+    """Imports a command's module only when that command runs: `warren check` must not wait for Locust."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"loadtests.commands.{COMMANDS[name]}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="warren")
+def main() -> None:
+    """Celery on RabbitMQ, in production, with the proof of what it carries."""
+
+
+if __name__ == "__main__":
+    main()
