@@ -16,15 +16,15 @@ from typing import Any
 # Locust is often started from a place where this project is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import gevent  # noqa: E402
-from locust import events, task  # noqa: E402
-from locust.env import Environment  # noqa: E402
-from locust.exception import StopUser  # noqa: E402
-from locust.runners import MasterRunner, WorkerRunner  # noqa: E402
+import gevent
+from locust import events, task
+from locust.env import Environment
+from locust.exception import StopUser
+from locust.runners import MasterRunner, WorkerRunner
 
-from loadtests.generator import options  # noqa: E402
-from loadtests.generator.run import PATIENCE, LoadRun, NotStarted  # noqa: E402
-from loadtests.generator.sender import Sender  # noqa: E402
+from loadtests.generator import options
+from loadtests.generator.run import PATIENCE, LoadRun, NotStarted
+from loadtests.generator.sender import Sender
 
 log = logging.getLogger("warren")
 
@@ -52,7 +52,7 @@ events.init_command_line_parser.add_listener(options.add_to)
 @events.init.add_listener
 def register(environment: Environment, **_: Any) -> None:
     """Messages between the master and its workers, beyond Locust's own."""
-    runner = environment.runner
+    runner: Any = environment.runner
     if isinstance(runner, WorkerRunner):
         runner.register_message("warren-halt", _on_halt, concurrent=True)
     elif isinstance(runner, MasterRunner):
@@ -61,7 +61,7 @@ def register(environment: Environment, **_: Any) -> None:
 
 
 @events.test_start.add_listener
-def start(environment: Environment, **_: Any) -> None:
+def start(environment: Any, **_: Any) -> None:
     global current
     current = LoadRun(environment)
     try:
@@ -79,11 +79,11 @@ def stopping(environment: Environment, **_: Any) -> None:
     if current is None or current.stopping:
         return
     current.halt()
-    runner = environment.runner
+    runner: Any = environment.runner
     if isinstance(runner, MasterRunner):
         workers = len(runner.clients.all)
         runner.send_message("warren-halt", {})
-        _wait_until(lambda: len(current.reports) >= workers, PATIENCE + 3)  # type: ignore[union-attr]
+        _wait_until(lambda: len(current.reports) >= workers, PATIENCE + 3)
 
 
 @events.test_stop.add_listener
@@ -94,12 +94,12 @@ def stop(environment: Environment, **_: Any) -> None:
         run.finish()
 
 
-def _on_halt(environment: Environment, msg: Any, **_: Any) -> None:
+def _on_halt(environment: Any, msg: Any, **_: Any) -> None:
     counts = current.halt() if current else {"accepted": 0}
     environment.runner.send_message("warren-halted", counts)
 
 
-def _on_halted(environment: Environment, msg: Any, **_: Any) -> None:
+def _on_halted(environment: Any, msg: Any, **_: Any) -> None:
     if current:
         current.reports[msg.node_id] = msg.data["accepted"]
 
@@ -107,10 +107,10 @@ def _on_halted(environment: Environment, msg: Any, **_: Any) -> None:
 _ended: set[str] = set()
 
 
-def _on_plan_ended(environment: Environment, msg: Any, **_: Any) -> None:
+def _on_plan_ended(environment: Any, msg: Any, **_: Any) -> None:
     """The test ends when every worker has come to the end of its share."""
     _ended.add(msg.node_id)
-    runner = environment.runner
+    runner: Any = environment.runner
     if len(_ended) >= len(runner.clients.all) and current and not current.stopping:
         _ended.clear()
         (runner.quit if environment.parsed_options.headless else runner.stop)()

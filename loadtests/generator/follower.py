@@ -107,5 +107,7 @@ def drain(follower: Follower, accepted: int, patience: float, say: Callable[[str
             say(f"drain: {len(follower.accounted):,} of {accepted:,} accepted tasks accounted for")
         gevent.sleep(0.05)
     lacking = accepted - len(follower.accounted)
-    say(f"drain: {f'{lacking:,} of ' if lacking > 0 else 'all '}{accepted:,} accepted tasks {'missing' if lacking > 0 else 'accounted for'}")
+    say(
+        f"drain: {f'{lacking:,} of ' if lacking > 0 else 'all '}{accepted:,} accepted tasks {'missing' if lacking > 0 else 'accounted for'}"
+    )
     return letters

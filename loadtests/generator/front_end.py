@@ -55,7 +55,9 @@ class FrontEnd:
             raise FrontEndError(f"{self.url}{path}: the answer is no object", permanent=True)
         return body
 
-    def records(self, run: str, cursor: str | None, since: float, wait: float) -> tuple[list[dict[str, Any]], str | None]:
+    def records(
+        self, run: str, cursor: str | None, since: float, wait: float
+    ) -> tuple[list[dict[str, Any]], str | None]:
         """Records that came after `cursor` (None: since that epoch second), and the next cursor."""
         where: dict[str, Any] = {"after": cursor} if cursor else {"since": f"{since:.3f}"}
         body = self.get(f"/runs/{run}/records", wait=f"{wait:g}", **where)

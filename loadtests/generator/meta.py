@@ -23,16 +23,18 @@ def write_meta(folder: Path, environment: Environment, ended: float | None) -> N
     meta: dict[str, Any] = {key: options.get(key) for key in KEPT}
     meta |= {"run": options["run_id"], "phase": options["phase"], "host": environment.host}
     meta |= {"started": options["started"], "ended": ended, "written": time.time()}
-    meta |= {"generator": {"hostname": socket.gethostname(), "cpus": os.cpu_count(), "python": platform.python_version()}}
+    meta |= {
+        "generator": {"hostname": socket.gethostname(), "cpus": os.cpu_count(), "python": platform.python_version()}
+    }
     meta["generator"]["locust"] = version("locust")
-    meta["command"] = _without_secrets(sys.argv)
+    meta["command"] = without_secrets(sys.argv)
     path = folder / "phase.json"
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(meta, indent=1), encoding="utf-8")
     temporary.replace(path)
 
 
-def _without_secrets(argv: list[str]) -> list[str]:
+def without_secrets(argv: list[str]) -> list[str]:
     """The command line with what follows --token or --broker taken out."""
     shown, hide = [], False
     for word in argv:

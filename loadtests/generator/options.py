@@ -67,6 +67,8 @@ def _run_id(text: str) -> str:
 
 def add_to(parser: Any) -> None:
     """Add the options to Locust's parser."""
+    # Users are senders: all of them are wanted at once.
+    parser.set_defaults(spawn_rate=100)
     add = parser.add_argument
     # Locust's page shows the value of each option it knows; these hold passwords.
     secret = {"include_in_web_ui": False}

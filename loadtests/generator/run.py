@@ -44,7 +44,7 @@ class LoadRun:
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
-        self.options = environment.parsed_options
+        self.options: Any = environment.parsed_options
         self.sends = not isinstance(environment.runner, MasterRunner)
         self.follows = not isinstance(environment.runner, WorkerRunner)
         self.run_id: str = self.options.run_id or new_run_id()
@@ -70,7 +70,7 @@ class LoadRun:
 
     def _start_following(self) -> None:
         self.options.run_id = self.run_id
-        runner = self.environment.runner
+        runner: Any = self.environment.runner
         self.options.started = time.time() + (LEAD if not self.sends else 0.2)
         # Sent to the workers with the options: each finds its share of the plan by its place in this list.
         self.options.generators = sorted(c.id for c in runner.clients.ready) if isinstance(runner, MasterRunner) else []
@@ -91,7 +91,7 @@ class LoadRun:
         log.info("run %s%s", self.run_id, f", written to {self.options.results}" if self.folder else "")
 
     def _start_sending(self) -> None:
-        runner = self.environment.runner
+        runner: Any = self.environment.runner
         index, count = 0, 1
         if isinstance(runner, WorkerRunner):
             generators = self.options.generators
@@ -116,7 +116,9 @@ class LoadRun:
                 arrivals = schedule.plan(o.arrivals, float(o.rate), int(o.seed), scenario, target)
         except Exception as error:
             raise NotStarted(str(error)) from error
-        return (a for a in arrivals if a.index < int(o.tasks)) if o.replay and o.tasks else _first(arrivals, int(o.tasks))
+        return (
+            (a for a in arrivals if a.index < int(o.tasks)) if o.replay and o.tasks else _first(arrivals, int(o.tasks))
+        )
 
     def _part(self, kind: str) -> parts.Part:
         part = parts.open_part(self.folder, kind)
@@ -150,7 +152,7 @@ class LoadRun:
         self.pacer.ended.wait()
         while self.pacer.in_flight:
             gevent.sleep(0.05)
-        runner = self.environment.runner
+        runner: Any = self.environment.runner
         if isinstance(runner, WorkerRunner):
             runner.send_message("warren-plan-ended", {})
         elif not self.stopping:

@@ -25,7 +25,9 @@ def watch_self(part: Part, pacer: Pacer) -> None:
     while True:
         gevent.sleep(EVERY)
         cpu = process.cpu_percent() / 100
-        part.write({"at": time.time(), **who, "cpu": cpu, "rss": process.memory_info().rss, "in_flight": pacer.in_flight})
+        part.write(
+            {"ts": time.time(), **who, "cpu": cpu, "rss": process.memory_info().rss, "in_flight": pacer.in_flight}
+        )
         part.flush()
 
 
@@ -34,9 +36,9 @@ def watch_queues(part: Part, front: FrontEnd) -> None:
     while True:
         try:
             queues = front.queues()
-            at = time.time()
+            ts = time.time()
             for queue in queues:
-                part.write({"at": at, **queue})
+                part.write({"ts": ts, **queue})
             part.flush()
         except FrontEndError as error:
             if error.permanent:

@@ -1,0 +1,145 @@
+"""From a results folder's parts to its result.json and records.parquet."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from loadtests.analysis import join, result
+from loadtests.analysis.histograms import Latency, latencies
+from loadtests.analysis.ledger import Ledger, ledger
+from loadtests.analysis.result import Interval, LatencyRun, Probe, Result, Throughput
+from loadtests.analysis.self_check import SelfCheck, self_check
+
+UNKNOWN = [
+    "tasks that were refused, or never finished, have no latency: the percentiles are of those that finished",
+    "a worker's record says when the task function returned, not when its result was stored or its message acknowledged",
+]
+
+
+@dataclass
+class Asked:
+    """What whoever measured knows beyond the parts. `latency_phase`: where percentiles are read (None: the only one)."""
+
+    made_by: Any = "locust"
+    latency_phase: str | None = None
+    share: float | None = None
+    rate: float | None = None
+    limit: float | None = None
+    how: str = "tasks finished per second of the run, at the rate that was offered"
+    probes: list[Probe] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    comparisons: dict[str, Interval] = field(default_factory=dict)
+
+
+def analyse(results: Path, asked: Asked) -> Result:
+    """Read the parts, write records.parquet and result.json, and return the result. Raises BadResults."""
+    phases = join.phases(results)
+    with join.database() as db:
+        odd = join.load(db, results)
+        join.join(db, results)
+        found = _result(db, phases, asked, odd)
+    result.write(results, found)
+    return found
+
+
+def measured(phase: str) -> str:
+    """The condition on `tasks` for what counts: accepted, of that phase, after the warm-up."""
+    quoted = phase.replace("'", "''")
+    return f"phase = '{quoted}' AND NOT warmup AND outcome = 'accepted'"
+
+
+def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: Asked, odd: list[str]) -> Result:
+    names = [phase["phase"] for phase in phases]
+    main = asked.latency_phase or (names[-1] if len(names) == 1 else None)
+    reasons, notes = list(asked.reasons), [*asked.notes, *odd]
+    reasons += [
+        f"{phase['phase']} was interrupted" for phase in phases if phase.get("ended") is None and not asked.reasons
+    ]
+    counts = ledger(db)
+    if counts.sent == 0:
+        reasons.append("nothing was sent")
+    values: dict[str, Latency] = {}
+    latency_run: LatencyRun | None = None
+    check: SelfCheck | None = None
+    if main in names:
+        meta = phases[names.index(main)]
+        values = latencies(db, measured(main))
+        latency_run = _latency_run(db, meta, asked)
+        check = self_check(db, f"{_all_of(main)} AND NOT warmup", [main])
+        if check.saturated:
+            reasons.append(f"generator saturated: {check.saturated}")
+        if check.sent == 0 and counts.sent:
+            reasons.append(
+                f"nothing was sent after the warm-up of {latency_run.warmup:g} s: run longer, or with a shorter one"
+            )
+    rate = asked.rate if asked.made_by == "bench" else (latency_run.done if latency_run else None)
+    _note(notes, counts, check, values)
+    if reasons:  # no number comes out of a run that is not valid
+        rate, values = None, {name: _withheld(each) for name, each in values.items()}
+    return Result(
+        run=str(phases[0].get("run") or "?"),
+        made_by=asked.made_by,
+        scenario=str(phases[-1].get("task") or phases[-1].get("replay") or phases[-1].get("scenario")),
+        started=phases[0]["started"],
+        valid=not reasons,
+        reasons=reasons,
+        notes=notes,
+        unknown=UNKNOWN,
+        ledger=counts,
+        throughput=Throughput(rate=rate, how=asked.how, limit=asked.limit, probes=asked.probes),
+        latency=values,
+        latency_run=latency_run,
+        self_check=check,
+        comparisons=asked.comparisons,
+    )
+
+
+def _all_of(phase: str) -> str:
+    return measured(phase).partition(" AND ")[0]
+
+
+def _latency_run(db: duckdb.DuckDBPyConnection, meta: dict[str, Any], asked: Asked) -> LatencyRun:
+    phase = meta["phase"]
+    kept = db.execute(
+        f"""SELECT min(scheduled), max(scheduled), count(*) FILTER (WHERE finishes > 0) FROM tasks
+            WHERE {measured(phase)}"""  # noqa: S608
+    ).fetchone() or (None, None, 0)
+    cut = db.execute(f"SELECT count(*) FROM tasks WHERE {_all_of(phase)} AND warmup").fetchone()  # noqa: S608
+    seconds = (kept[1] - kept[0]) if kept[0] is not None else 0.0
+    closed, replayed = meta.get("arrivals") == "closed", bool(meta.get("replay"))
+    return LatencyRun(
+        phase=phase,
+        offered=None if closed or replayed else meta.get("rate"),
+        share=asked.share,
+        done=kept[2] / seconds if seconds > 0 else None,
+        arrivals="replay" if replayed else str(meta.get("arrivals")),
+        seed=meta.get("seed"),
+        warmup=float(meta.get("warmup") or 0),
+        cut=int(cut[0]) if cut else 0,
+        seconds=seconds,
+    )
+
+
+def _withheld(latency: Latency) -> Latency:
+    why = dict.fromkeys(("p50", "p90", "p99", "p999"), "the run is not valid")
+    return latency.model_copy(update=dict.fromkeys(why) | {"max": None, "mean": None, "reasons": why})
+
+
+def _note(notes: list[str], counts: Ledger, check: SelfCheck | None, values: dict[str, Latency]) -> None:
+    if counts.strangers:
+        notes.append(
+            f"{counts.strangers:,} tasks have records but no part file says who sent them: a part file is missing"
+        )
+    if counts.unknown_fate.sent:
+        notes.append(f"{counts.unknown_fate.sent:,} requests had no clear answer; the ledger lists them apart")
+    if check and check.waited:
+        notes.append(
+            f"{check.waited:,} of {check.sent:,} arrivals waited for a free sender; that wait is in their latency. "
+            "More users let more requests be in flight"
+        )
+    for name, latency in values.items():
+        if latency.negative and name != "confirmed_to_received":
+            notes.append(f"{name}: {latency.negative:,} negative differences, counted as 0: the hosts' clocks disagree")

@@ -1,0 +1,75 @@
+"""The stages of a task's life. The measured line is defined here, once.
+
+    scheduled → sent → published → confirmed → received → started → finished → known
+       generator          web         broker      worker               generator
+
+A worker may have a message before its publisher hears of the confirm: both follow from the same disk write. So the
+confirm is a branch, and the additive chain, in which each instant of a task's life is counted once, goes from published
+to received.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Owner = Literal["generator", "web", "broker", "worker", "whole"]
+Kind = Literal["chain", "branch", "total"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The time from one instant to a later one. `owner`: whose time it is. `hosts`: how many machines' clocks it needs."""
+
+    begin: str
+    end: str
+    owner: Owner
+    kind: Kind
+    what: str
+    hosts: int = 1
+
+    @property
+    def name(self) -> str:
+        """Its key in result.json."""
+        return f"{self.begin}_to_{self.end}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.begin} → {self.end}"
+
+
+STAGES = (
+    Stage("scheduled", "sent", "generator", "chain", "waiting for a free sender, and the generator's own lateness"),
+    Stage("sent", "published", "web", "chain", "HTTP request: network, front end, until the message is handed over", 2),
+    Stage("published", "received", "broker", "chain", "stored, queued, delivered to a worker", 2),
+    Stage("received", "started", "worker", "chain", "in the worker's hands (prefetched), waiting for its turn"),
+    Stage("started", "finished", "worker", "chain", "the task itself"),
+    Stage("published", "confirmed", "broker", "branch", "until the broker has it safe"),
+    Stage("confirmed", "received", "broker", "branch", "waiting in the queue; 0 when a worker had it even before", 2),
+    Stage("confirmed", "answered", "web", "branch", "the 202 on its way back", 2),
+    Stage(
+        "finished",
+        "known",
+        "generator",
+        "branch",
+        "until the generator read the record; it looks a few times a second",
+        2,
+    ),
+    Stage("scheduled", "answered", "whole", "total", "until the 202: what the caller waits"),
+    Stage("scheduled", "finished", "whole", "total", "until the task is done", 2),
+    Stage(
+        "scheduled",
+        "known",
+        "whole",
+        "total",
+        "until the generator knows it is done: one clock, right on any number of hosts",
+    ),
+)
+CHAIN = tuple(stage for stage in STAGES if stage.kind == "chain")
+# The one that headlines quote.
+HEADLINE = "scheduled_to_finished"
+
+CLOCK_RULE = (
+    "All times are epoch seconds of the clock of the machine that saw the event. On one host every difference is "
+    "meaningful. On several, a stage that begins on one and ends on another is wrong by the offset between their clocks: "
+    "believe scheduled→sent, scheduled→answered, published→confirmed, received→started, started→finished and "
+    "scheduled→known, each of which one clock measured. Negative differences count as 0 and are flagged by their number."
+)

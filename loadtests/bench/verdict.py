@@ -1,0 +1,99 @@
+"""Did a stack sustain a rate? Judged by what was done, not by latency: a queue that grows is not sustained."""
+
+import statistics
+from pathlib import Path
+
+import duckdb
+
+from loadtests.analysis import join
+from loadtests.analysis.result import Probe
+from loadtests.analysis.self_check import CPU, LATE_P99
+
+# Sustained: at least this share of what was due was done, and the backlog grew by no more than the rest.
+SHARE = 0.98
+STEP = 0.1  # seconds between two looks at the backlog
+
+
+def judge(results: Path, phase: str, offered: float | None) -> Probe:
+    """The verdict on one phase, from its parts."""
+    with join.database() as db:
+        join.load(db, results, only=phase)
+        return _judge(db, results, phase, offered)
+
+
+def _judge(db: duckdb.DuckDBPyConnection, results: Path, phase: str, offered: float | None) -> Probe:
+    meta = next(each for each in join.phases(results) if each["phase"] == phase)
+    begin = meta["started"] + float(meta["warmup"])
+    last, bad = db.execute("SELECT max(scheduled), count(*) FILTER (WHERE outcome <> 'accepted') FROM sends").fetchone() or (
+        None,
+        0,
+    )
+    if last is None or last <= begin:
+        return Probe(phase=phase, offered=offered, done=0.0, slope=0.0, verdict="overloaded", why="nothing was sent")
+    db.execute(
+        """CREATE TABLE moments AS SELECT scheduled, finished FROM sends LEFT JOIN
+           (SELECT id, min(finished) AS finished FROM records WHERE state IN ('success', 'failure') GROUP BY id) USING (id)"""
+    )
+    if offered is None:
+        return _estimate(db, phase, begin)
+    due, done = db.execute(
+        """SELECT count(*) FILTER (WHERE scheduled BETWEEN $1 AND $2), count(*) FILTER (WHERE finished BETWEEN $1 AND $2)
+           FROM moments""",
+        [begin, last],
+    ).fetchone() or (0, 0)
+    slope = backlog_slope(_backlog(db, begin, last))
+    late, cpu = _generator(db, begin)
+    rate = done / (last - begin)
+    common = {"phase": phase, "offered": offered, "done": rate, "slope": slope}
+    if cpu > CPU:
+        why = f"a generator process used {cpu:.0%} of its core"
+        return Probe(**common, verdict="generator saturated", why=why)
+    if bad:
+        return Probe(**common, verdict="overloaded", why=f"{bad:,} requests were not accepted")
+    if done < SHARE * due:
+        return Probe(**common, verdict="overloaded", why=f"{done / due:.0%} of what was due was done")
+    if slope > (1 - SHARE) * offered:
+        return Probe(**common, verdict="overloaded", why=f"the backlog grew by {slope:.0f} tasks a second")
+    if late > LATE_P99:
+        return Probe(**common, verdict="overloaded", why=f"sending fell {late * 1000:.0f} ms behind: no CPU left on this machine")
+    return Probe(**common, verdict="sustained", why=f"{done / due:.1%} done, backlog flat")
+
+
+def _estimate(db: duckdb.DuckDBPyConnection, phase: str, begin: float) -> Probe:
+    """As fast as answers came: all of it, over the time until the last was finished."""
+    query = "SELECT count(*), max(finished), max(scheduled) FROM moments WHERE scheduled >= $1 AND finished IS NOT NULL"
+    done, end, last = db.execute(query, [begin]).fetchone() or (0, None, None)
+    if not done:
+        return Probe(phase=phase, offered=None, done=0.0, slope=0.0, verdict="overloaded", why="no task finished")
+    rate, sent = done / (end - begin), done / (last - begin)
+    why = f"{sent:.0f}/s were accepted; the last was done {end - last:.1f} s after it was sent"
+    return Probe(phase=phase, offered=None, done=rate, slope=sent - rate, verdict="estimate", why=why)
+
+
+def _backlog(db: duckdb.DuckDBPyConnection, begin: float, end: float) -> list[tuple[float, float]]:
+    """(seconds, tasks due and not finished) at even steps."""
+    found = db.execute(
+        f"""WITH steps AS (SELECT $1 + range * {STEP} AS t FROM range(0, CAST(floor(($2 - $1) / {STEP}) AS BIGINT) + 1)),
+              due AS (SELECT t, count(scheduled) AS n FROM steps LEFT JOIN moments ON scheduled <= t GROUP BY t),
+              done AS (SELECT t, count(finished) AS n FROM steps LEFT JOIN moments ON finished <= t GROUP BY t)
+            SELECT t - $1, due.n - done.n FROM due JOIN done USING (t) ORDER BY t""",  # noqa: S608
+        [begin, end],
+    ).fetchall()
+    return [(float(t), float(n)) for t, n in found]
+
+
+def backlog_slope(points: list[tuple[float, float]]) -> float:
+    """Growth in tasks a second: the least-squares line through the points. 0 for fewer than three."""
+    if len(points) < 3:
+        return 0.0
+    slope, _ = statistics.linear_regression([t for t, _ in points], [n for _, n in points])
+    return slope
+
+
+def _generator(db: duckdb.DuckDBPyConnection, begin: float) -> tuple[float, float]:
+    """The generator's own lateness (99th percentile, seconds) and the mean CPU share of its busiest process."""
+    query = "SELECT quantile_cont(sent - greatest(scheduled, free), 0.99) FROM sends WHERE scheduled >= $1"
+    late = db.execute(query, [begin]).fetchone()
+    query = "SELECT max(mean) FROM (SELECT avg(cpu) AS mean FROM self WHERE ts >= $1 GROUP BY host, pid)"
+    cpu = db.execute(query, [begin]).fetchone()
+    return float(late[0] or 0) if late else 0.0, float(cpu[0] or 0) if cpu else 0.0
