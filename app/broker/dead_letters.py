@@ -1,68 +1,41 @@
 """Dead letters: messages that were rejected, or redelivered too often. List them, send them again, throw them away.
 
-An operation holds the queue as its exclusive consumer, so two never work on the same message. What it does not settle
-goes back when its connection ends, however it ends. A replayed message is acknowledged only after the broker has
-confirmed the new one: an interruption may double a message but not lose it.
+Two operations never work at once: each holds a queue of its own connection, `dead.lock`, meanwhile. (An exclusive
+consumer would be the obvious way, but quorum queues take a second one without a word; seen with RabbitMQ 3.10.) What
+an operation does not settle goes back when its connection ends, however it ends. A replayed message is acknowledged
+only after the broker has confirmed the new one: an interruption may double a message but not lose it.
 """
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker, NackError, UnroutableError
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from app.broker import topology
 from app.broker.connection import open_channel
+from app.broker.dead_letter import DeadLetter, Selection, read_letter
 from app.broker.url import BrokerAddress
 from app.contract import Contract
 
 # One look reaches this far into the queue: a consumer's prefetch count is a 16-bit number.
 REACH = 50_000
-# Seconds: without a delivery for so long, the end of the queue is reached.
-IDLE = 2.0
-ACCESS_REFUSED = 403
+# Seconds without a delivery after which the queue's end is taken to be reached: when there is more to come by the
+# broker's count, and when there is not (another operation may have given letters back since they were counted).
+IDLE, IDLE_WHEN_EMPTY = 2.0, 0.2
+# Seconds that another operation is given to end. Most take less.
+PATIENCE = 2.0
+RESOURCE_LOCKED = 405
 # Headers that tell of the death. A replayed message starts a new life, with the broker's counters at zero.
 _OF_DEATH = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
 
 
 class Busy(Exception):
     """Another operation on the dead letters is under way."""
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """One dead letter. `queue`: where it died. `reason`: rejected, delivery_limit, expired or maxlen.
-    `time`: of its death, in epoch seconds. `run`: the load run it belonged to."""
-
-    id: str | None
-    task: str | None
-    queue: str | None
-    reason: str | None
-    count: int
-    time: float | None
-    run: str | None
-    headers: dict[str, Any]
-    body: str
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which dead letters are meant: those that fit every given criterion; without any, all."""
-
-    ids: frozenset[str] = frozenset()
-    task: str | None = None
-    queue: str | None = None
-    run: str | None = None
-    reason: str | None = None
-
-    def takes(self, letter: DeadLetter) -> bool:
-        criteria = ("task", "queue", "run", "reason")
-        wanted = [(getattr(self, name), getattr(letter, name)) for name in criteria]
-        return (not self.ids or letter.id in self.ids) and all(want is None or want == has for want, has in wanted)
 
 
 @dataclass
@@ -75,16 +48,23 @@ class Outcome:
     failed: list[dict[str, str | None]] = field(default_factory=list)
 
 
+_patiently = retry(
+    retry=retry_if_exception_type(Busy), stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.1), reraise=True
+)
+
+
 class DeadLetters:
     """Operations on the queue `dead`. Raise BrokerUnavailable, or Busy when another is under way."""
 
     def __init__(self, address: BrokerAddress, contract: Contract) -> None:
         self._address, self._contract = address, contract
 
+    @_patiently
     def list(self, selection: Selection, limit: int) -> tuple[list[DeadLetter], bool]:
         """The first `limit` that are selected, oldest first, and whether there may be more."""
         found: list[DeadLetter] = []
         with open_channel(self._address, self._contract) as channel:
+            _take_turn(channel)
             total = _count(channel)
             for _, delivery in _deliveries(channel, total):
                 if selection.takes(delivery.letter):
@@ -110,9 +90,11 @@ class DeadLetters:
         """Throw the selected ones away for good; at most `limit`, for some seconds."""
         return self._settle_each(selection, limit, seconds, lambda channel, delivery: None)
 
+    @_patiently
     def _settle_each(self, selection: Selection, limit: int, seconds: float, settle: Any) -> Outcome:
         outcome, deadline = Outcome(), time.monotonic() + seconds
         with open_channel(self._address, self._contract) as channel:
+            _take_turn(channel)
             channel.confirm_delivery()
             # Counted first: what dies again while this runs is not taken up a second time.
             for tag, delivery in _deliveries(channel, _count(channel)):
@@ -144,63 +126,27 @@ class _Delivery:
     raw: bytes
 
 
+def _take_turn(channel: BlockingChannel) -> None:
+    """Until this channel's connection ends. Raises Busy."""
+    try:
+        channel.queue_declare(topology.DEAD_LOCK, exclusive=True, auto_delete=True)
+    except ChannelClosedByBroker as error:
+        if error.reply_code != RESOURCE_LOCKED:
+            raise
+        raise Busy("another operation on the dead letters is under way; try again when it is done") from error
+
+
 def _count(channel: BlockingChannel) -> int:
     return int(channel.queue_declare(topology.DEAD, passive=True).method.message_count)
 
 
 def _deliveries(channel: BlockingChannel, total: int) -> Iterator[tuple[int, _Delivery]]:
     """Every message that was in the queue at the beginning, by delivery tag; unsettled ones go back at the end."""
-    if not total:
-        return
     channel.basic_qos(prefetch_count=REACH)
-    seen = 0
-    try:
-        for method, properties, body in channel.consume(topology.DEAD, exclusive=True, inactivity_timeout=IDLE):
-            if method is None:
-                return
-            yield method.delivery_tag, _Delivery(_letter(properties, body), properties, body)
-            seen += 1
-            if seen >= min(total, REACH):
-                return
-    except ChannelClosedByBroker as error:
-        if error.reply_code == ACCESS_REFUSED and "exclusive" in error.reply_text:
-            raise Busy("another operation on the dead letters is under way; try again when it is done") from error
-        raise
-
-
-def _letter(properties: pika.BasicProperties, body: bytes) -> DeadLetter:
-    headers: dict[str, Any] = properties.headers or {}
-    deaths = headers.get("x-death")
-    death: dict[str, Any] = deaths[0] if isinstance(deaths, list) and deaths else {}  # the latest comes first
-    died = death.get("time")
-    measured = headers.get("warren")
-    task_id = properties.correlation_id or headers.get("id") or properties.message_id
-    return DeadLetter(
-        id=str(task_id) if task_id is not None else None,
-        task=headers.get("task"),
-        queue=death.get("queue") or headers.get("x-first-death-queue"),
-        reason=death.get("reason") or headers.get("x-first-death-reason"),
-        count=int(death.get("count", 1)),
-        time=_epoch(died) if isinstance(died, datetime) else None,
-        run=measured.get("run") if isinstance(measured, dict) else None,
-        headers={key: _plain(value) for key, value in headers.items()},
-        body=body.decode("utf-8", "replace"),
-    )
-
-
-def _epoch(moment: datetime) -> float:
-    """pika gives AMQP timestamps as UTC without saying so."""
-    return moment.replace(tzinfo=UTC).timestamp() if moment.tzinfo is None else moment.timestamp()
-
-
-def _plain(value: Any) -> Any:
-    """A header's value as JSON can say it."""
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    if isinstance(value, datetime):
-        return _epoch(value)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    incoming = channel.consume(topology.DEAD, inactivity_timeout=IDLE if total else IDLE_WHEN_EMPTY)
+    for seen, (method, properties, body) in enumerate(incoming, start=1):
+        if method is None:
+            return
+        yield method.delivery_tag, _Delivery(read_letter(properties, body), properties, body)
+        if seen == min(total, REACH):
+            return

@@ -6,7 +6,7 @@ what exists already needs `configure` all the same, and whoever comes first decl
 
 import re
 
-from app.broker.topology import DEAD, PLAIN, RECORDS, TASKS
+from app.broker.topology import DEAD, DEAD_LOCK, PLAIN, RECORDS, TASKS
 from app.contract import Contract
 
 # Celery's own names: remote control (revoke, inspect) and its replies, events, and the delayed delivery of countdowns.
@@ -23,7 +23,7 @@ def permissions(contract: Contract) -> dict[str, dict[str, str]]:
     return {
         # Publishes; sends remote control; reads records; lists and replays dead letters.
         "web": _rights(
-            [*topology, *_CONTROL, *_DELAYED, "[0-9a-f-]{36}"],
+            [*topology, *_CONTROL, *_DELAYED, "[0-9a-f-]{36}", re.escape(DEAD_LOCK)],
             [*topology, *_CONTROL, *_DELAYED, "[0-9a-f-]{36}", r"amq\.default"],
             [*topology, *_CONTROL, *_DELAYED, "[0-9a-f-]{36}"],
         ),

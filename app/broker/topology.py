@@ -18,6 +18,8 @@ from typing import Any, Protocol
 from app.contract import Contract
 
 TASKS, PLAIN, DEAD, RECORDS = "tasks", "plain", "dead", "records"
+# An exclusive queue that whoever works on the dead letters holds meanwhile.
+DEAD_LOCK = "dead.lock"
 EXCHANGES = {DEAD: "direct", RECORDS: "direct", PLAIN: "direct", TASKS: "topic"}
 
 # Records are read within minutes; a stream drops whole segments of this size once the limit is passed.

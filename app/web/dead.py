@@ -7,7 +7,8 @@ from flask import Response
 from flask_openapi3 import OpenAPI
 from pydantic import BaseModel, Field, model_validator
 
-from app.broker.dead_letters import Busy, DeadLetter, DeadLetters, Selection
+from app.broker.dead_letter import DeadLetter, Selection
+from app.broker.dead_letters import Busy, DeadLetters
 from app.web import problems
 from app.web.answers import json_response
 from app.web.api import Strict

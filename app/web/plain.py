@@ -5,13 +5,12 @@ import uuid
 from flask import Response, request
 from flask_openapi3 import OpenAPI
 from pydantic import BaseModel
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.broker.publisher import PublishError
 from app.plain.producer import PlainMessage, produce
 from app.web import problems
 from app.web.answers import json_response
-from app.web.limits import too_large
+from app.web.limits import read_body
 from app.web.problems import Problem
 from app.web.services import services
 from app.web.tasks import not_confirmed
@@ -36,10 +35,7 @@ def send() -> Response:
     Answers 202 when the broker has confirmed it, 503 as `POST /tasks/<name>` does.
     """
     s = services()
-    try:
-        payload = request.get_data(cache=False)
-    except RequestEntityTooLarge as error:
-        raise too_large(request.max_content_length) from error
+    payload = read_body()
     if not payload:
         raise Problem(422, "there is nothing to send; put the message into the body")
     kind = request.mimetype or "application/octet-stream"

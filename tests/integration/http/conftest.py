@@ -1,0 +1,141 @@
+"""The front end as users run it: `python -m app web` under its server, beside real workers on a real broker."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pika
+import pytest
+import requests
+
+from app.broker import topology
+from app.broker.url import parse_url
+from app.contract import Contract
+from loadtests.local.ports import free_ports
+
+ROOT = Path(__file__).parents[3]
+START_WITHIN = 30.0  # seconds
+
+
+class FrontEnd(requests.Session):
+    """A running front end. Paths in place of URLs: `front.post("/tasks/noop")`."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+        self.trust_env = False
+
+    def request(self, method: Any, url: Any, *args: Any, **more: Any) -> requests.Response:
+        return super().request(method, f"{self.url}{url}", *args, timeout=40, **more)
+
+    def is_ready(self) -> bool:
+        try:
+            return self.get("/readyz").ok
+        except requests.ConnectionError:
+            return False
+
+    def send_task(self, task: str, *args: Any, **more: Any) -> str:
+        """Send a task; its id."""
+        answer = self.post(f"/tasks/{task}", json={"args": args, **more})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+
+def wait_until(condition: Callable[[], Any], what: str, within: float = START_WITHIN) -> Any:
+    """What `condition` gives once it is true."""
+    deadline = time.monotonic() + within
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} did not happen within {within:.0f} s"
+        time.sleep(0.05)
+    return found
+
+
+class Processes:
+    """Starts processes of the app in one vhost and ends them."""
+
+    def __init__(self, vhost: Any, folder: Path) -> None:
+        self._vhost, self._folder = vhost, folder
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *arguments: str, role: str, **settings: str) -> subprocess.Popen[bytes]:
+        """`python -m app <arguments>`, with these settings in its environment; its output in `<arguments>.log`."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        given = {
+            "STACK_FILE": str(ROOT / "stack.yml"),
+            "CELERY_BROKER_URL": self._vhost.url(role),
+            "WARREN_DATA_DIR": str(self._folder / "data"),
+            "PYTHONPATH": str(ROOT),
+        }
+        with (self._folder / f"{'-'.join(arguments)}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "app", *arguments],
+                env=kept | given | settings,
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+            )
+        self._running.append(process)
+        return process
+
+    def web(self, **settings: str) -> FrontEnd:
+        """A front end that is ready."""
+        port = free_ports(1)[0]
+        process = self.start("web", role="web", **{"WARREN_PORT": str(port)} | settings)
+        front = FrontEnd(f"http://127.0.0.1:{port}")
+        if token := settings.get("WARREN_TOKEN"):
+            front.headers["Authorization"] = f"Bearer {token}"
+
+        def ready() -> bool:
+            assert process.poll() is None, (self._folder / "web.log").read_text()
+            return front.is_ready()
+
+        wait_until(ready, "the front end's start")
+        return front
+
+    def end(self) -> None:
+        for process in self._running:
+            process.terminate()
+        for process in self._running:
+            process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def processes(module_vhost: Any, contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """Starts more processes beside `front`; all end with the module."""
+    with pika.BlockingConnection(pika.URLParameters(module_vhost.url())) as connection:
+        topology.declare(connection.channel(), contract)
+    started = Processes(module_vhost, tmp_path_factory.mktemp("app"))
+    yield started
+    started.end()
+
+
+@pytest.fixture(scope="module")
+def front(processes: Processes) -> FrontEnd:
+    """A front end without any worker."""
+    return processes.web()
+
+
+@pytest.fixture(scope="module")
+def workers(processes: Processes, front: FrontEnd) -> Processes:
+    """One worker of each pool."""
+    pools = ("fast", "io", "long")  # each has one queue, of its own name
+    for pool in pools:
+        processes.start("worker", pool, role="worker")
+
+    def all_consume() -> bool:
+        return all(q["consumers"] for q in front.get("/queues").json()["queues"] if q["name"] in pools)
+
+    wait_until(all_consume, "the workers' start")
+    return processes
+
+
+@pytest.fixture
+def channel(module_vhost: Any, contract: Contract) -> Iterator[Any]:
+    """A channel of the test's own, as the broker's administrator."""
+    parameters = parse_url(module_vhost.url(), "test").pika_parameters(contract)
+    with pika.BlockingConnection(parameters) as connection:
+        yield connection.channel()
