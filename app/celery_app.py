@@ -19,8 +19,10 @@ from app.results import result_settings
 from app.settings import Settings
 
 TASK_MODULES = ("app.tasks.arithmetic", "app.tasks.dogs", "app.tasks.downloads", "app.tasks.load")
-# Seconds: connecting, and one attempt to declare or publish. A front end has to answer within two.
+# Seconds to connect.
 CONNECT_TIMEOUT = 4.0
+# Seconds for one answer of the broker.
+READ_TIMEOUT = 10
 # A publish that fails is tried again this often, within about half a second, before the caller is told.
 PUBLISH_RETRIES = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.3}
 
@@ -68,8 +70,9 @@ def _broker(contract: Contract, address: BrokerAddress) -> dict[str, Any]:
         # A queue whose leader is not up yet answers with an error on the channel.
         "broker_channel_error_retry": True,
         # Without confirms a message that the broker never stored counts as sent. The retries here bound connecting in
-        # order to publish, which Celery otherwise tries for ever.
-        "broker_transport_options": {"confirm_publish": True, **PUBLISH_RETRIES},
+        # order to publish, which Celery otherwise tries for ever; the read timeout bounds the waits that Celery leaves
+        # open, such as for the end of a channel: a broker that blocks publishers reads nothing from them any more.
+        "broker_transport_options": {"confirm_publish": True, "read_timeout": READ_TIMEOUT, **PUBLISH_RETRIES},
         "task_publish_retry": True,
         "task_publish_retry_policy": PUBLISH_RETRIES,
         # Celery takes the delay queues to be quorum whatever the others are.

@@ -10,8 +10,9 @@ from celery.worker import state as worker_state
 from app.records import hooks
 from app.worker.metrics import counts
 
-# Seconds that a task which sends another, or itself again, waits for the broker's confirm.
-CONFIRM_TIMEOUT = 10.0
+# Seconds that each attempt to send a task waits for the broker's confirm. py-amqp starts to count again with each frame
+# that it receives, and the broker sends one when it blocks us.
+CONFIRM_TIMEOUT = 3.0
 
 
 class Task(celery.Task):
