@@ -1,0 +1,156 @@
+"""The settings that concern the way of a task: confirmed, delayed, repeated, given up."""
+
+import os
+import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import psutil
+import pytest
+
+from app.broker.address import resolve_broker
+from app.celery_app import create_app
+from app.settings import Settings
+
+
+@pytest.fixture
+def add(stack: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The task `add` of an app in this process, as a web front end or another task would send it."""
+    monkeypatch.setenv("WARREN_DATA_DIR", stack.env["WARREN_DATA_DIR"])
+    app = create_app(stack.contract, Settings.load(), resolve_broker({"CELERY_BROKER_URL": stack.vhost.url("worker")}))
+    app.loader.import_default_modules()
+    assert stack.channel, "the topology is declared"
+    yield app.tasks["add"]
+    app.pool.force_close_all()
+
+
+class Patiently:
+    """Runs something that may hang, and says how it ended."""
+
+    def __init__(self, call: Any) -> None:
+        self.outcome: Any = "hangs"
+        self._call = call
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        self._thread.join(40)
+
+    def _run(self) -> None:
+        try:
+            self.outcome = self._call()
+        except Exception as error:
+            self.outcome = error
+
+
+def test_a_message_the_broker_refuses_is_an_error_for_the_sender(stack: Any, add: Any) -> None:
+    """Without publisher confirms it is gone in silence."""
+    stack.vhost.rabbit.rabbitmqctl(
+        "set_policy", "-p", stack.vhost.name, "--priority", "9", "full", "^fast$", '{"max-length": 1}'
+    )
+    outcomes = [Patiently(lambda: add.apply_async((1, 2))).outcome for _ in range(4)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    assert refused and len(outcomes) - len(refused) <= stack.waiting("fast") <= 3
+
+
+def test_sending_ends_when_the_broker_blocks_publishers(stack: Any, add: Any, rabbit: Any) -> None:
+    add.apply_async((1, 2))
+    rabbit.memory_alarm(True)
+    try:
+        assert isinstance(Patiently(lambda: add.apply_async((1, 2))).outcome, Exception)
+    finally:
+        rabbit.memory_alarm(False)
+
+
+def test_sending_ends_when_the_broker_is_away(stack: Any, add: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = create_app(
+        stack.contract, Settings.load(), resolve_broker({"CELERY_BROKER_URL": "amqp://u:p@127.0.0.1:9/v"})
+    )
+    nowhere.loader.import_default_modules()
+    assert isinstance(Patiently(lambda: nowhere.tasks["add"].apply_async((1, 2))).outcome, Exception)
+
+
+def test_a_countdown_waits_in_the_broker_and_not_in_a_worker(stack: Any, add: Any, wait_until: Any) -> None:
+    """Held in a worker it takes a place of the prefetch, and with many of them the worker reads nothing else."""
+    stack.change(lambda data: data["pools"]["fast"].update(prefetch=1))
+    stack.worker("fast")
+    for _ in range(3):
+        add.apply_async((1, 2), countdown=600)
+    late = stack.send("noop", countdown=2)
+    soon = stack.send("noop")
+    assert [record["id"] for record in stack.recorded(2)] == [soon, late]
+
+
+def test_a_retry_with_a_countdown_really_runs_again(stack: Any, wait_until: Any) -> None:
+    class TwiceOutOfOrder(BaseHTTPRequestHandler):
+        asked = 0
+
+        def do_GET(self) -> None:
+            TwiceOutOfOrder.asked += 1
+            body = b"here it is"
+            self.send_response(503 if self.asked < 3 else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), TwiceOutOfOrder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        stack.worker("long", WARREN_DOWNLOAD_PRIVATE="true")
+        sent = stack.send("download", f"http://127.0.0.1:{server.server_port}/file.bin")
+        records = stack.recorded(3)
+        server.shutdown()
+    assert [(r["id"], r["attempt"], r["state"]) for r in records] == [
+        (sent, 1, "retry"),
+        (sent, 2, "retry"),
+        (sent, 3, "success"),
+    ]
+    assert {r["queue"] for r in records} == {"long"}
+
+
+def test_a_task_that_kills_its_process_ends_as_a_dead_letter(stack: Any, wait_until: Any) -> None:
+    stack.worker("long")
+    sent = stack.send("fail", "kill", queue="long")
+    after = stack.send("noop", queue="long")
+    wait_until(lambda: stack.waiting("dead") == 1, "a dead letter")
+    (dead,) = stack.take("dead")
+    assert dead["id"] == sent and dead["x-death"][0]["queue"] == "long"
+    assert [record["id"] for record in stack.recorded(1)] == [after], "the worker goes on"
+
+
+def test_a_rejected_task_and_an_unknown_one_end_as_dead_letters(stack: Any, wait_until: Any) -> None:
+    stack.worker("fast")
+    sent = {stack.send("fail", "reject"), stack.send("no.such.task", queue="fast")}
+    wait_until(lambda: stack.waiting("dead") == 2, "dead letters")
+    assert {dead["id"] for dead in stack.take("dead")} == sent
+    assert [record["state"] for record in stack.recorded(1)] == ["rejected"]
+
+
+def test_the_hard_limit_ends_a_task_for_good_and_is_recorded(stack: Any, wait_until: Any) -> None:
+    stack.change(lambda data: data["pools"]["long"].update(soft_limit="500ms", hard_limit="1s"))
+    stack.worker("long")
+    stubborn = stack.send("cpu", 60, queue="long")
+    assert [(r["id"], r["state"]) for r in stack.recorded(1)] == [(stubborn, "failure")]
+    assert stack.waiting("long") == 0
+
+
+@pytest.mark.parametrize("limit", [{"max_tasks": 1}, {"max_memory": "10MB"}])
+def test_a_child_that_grew_or_served_enough_is_replaced(stack: Any, wait_until: Any, limit: dict[str, Any]) -> None:
+    stack.change(lambda data: data["pools"]["long"].update({"max_tasks": 1000, "max_memory": "1GB"} | limit))
+    worker = stack.worker("long")
+    children = {child.pid for child in psutil.Process(worker.pid).children()}
+    stack.send("noop", queue="long")
+    stack.recorded(1)
+    wait_until(lambda: not children & {c.pid for c in psutil.Process(worker.pid).children()}, "new child processes")
+    stack.send("noop", queue="long")
+    stack.recorded(2)
+
+
+def test_a_child_that_is_told_to_end_hands_its_task_back(stack: Any, wait_until: Any) -> None:
+    """As systemd does to every process of a unit unless KillMode=mixed says otherwise."""
+    worker = stack.worker("long")
+    sent = stack.send("sleep", 2, queue="long")
+    wait_until(lambda: stack.waiting("long") == 0, "the task is taken")
+    for child in psutil.Process(worker.pid).children():
+        os.kill(child.pid, signal.SIGKILL)
+    assert [(r["id"], r["state"], r["redelivered"]) for r in stack.recorded(1)] == [(sent, "success", True)]
