@@ -3,6 +3,8 @@
 import random
 import socket
 
+import psutil
+
 LOOPBACK = "127.0.0.1"
 # Below the range that Linux and macOS take ports of outgoing connections from: a port chosen here stays free while its
 # owner restarts, and no client of ours can sit on it by chance.
@@ -30,3 +32,15 @@ def free_ports(count: int) -> list[int]:
         if is_free(port):
             found.append(port)
     raise OSError(f"no {count} free ports between {_RANGE.start} and {_RANGE.stop} on {LOOPBACK}")
+
+
+def listener(port: int) -> str:
+    """Who listens there, as ` by NAME (pid N)`; empty when the system does not tell us."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            local = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and connection.pid and local and local.port == port:
+                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    except psutil.Error:
+        pass
+    return ""

@@ -12,16 +12,13 @@ import pika
 import pika.exceptions
 
 from app.contract import Contract
-from loadtests.local.parent_death import die_with_parent
+from loadtests.local.child import die_with_parent
+from loadtests.local.errors import BrokerFailed
 from loadtests.local.ports import LOOPBACK
 from loadtests.local.rabbitmq_files import ADMIN, MEMORY_WATERMARK, NodeFiles, prepare
 from loadtests.local.rabbitmq_program import RabbitMQProgram, installed
 
 Progress = Callable[[str], None]
-
-
-class BrokerFailed(Exception):
-    """The node did not start, stop or answer; the text holds the end of its log."""
 
 
 def accepts_connections(files: NodeFiles) -> bool:

@@ -14,6 +14,7 @@ from app.broker import rights, topology
 from app.contract import Contract
 from loadtests.local.ports import LOOPBACK, free_ports
 from loadtests.local.rabbitmq_program import RabbitMQProgram
+from loadtests.local.secret_file import write_secret
 
 ADMIN = "admin"
 # What publishing is blocked above, as a share of the machine's memory; RabbitMQ 4 would take 0.6, 3.x 0.4.
@@ -98,29 +99,30 @@ class NodeFiles:
         (self.directory / "enabled_plugins").write_text(f"[{','.join(plugins)}].\n")
         (self.directory / "rabbitmq.conf").write_text(_configuration(self) + topology.rabbitmq_conf(contract))
         (self.directory / "advanced.config").write_text(topology.advanced_config(contract))
-        _write_secret(self.directory / "definitions.json", json.dumps(_definitions(self, contract), indent=1))
+        write_secret(self.directory / "definitions.json", json.dumps(_definitions(self, contract), indent=1))
         if not (cookie := self.directory / ".erlang.cookie").exists():
-            _write_secret(cookie, secrets.token_hex(24))
+            write_secret(cookie, secrets.token_hex(24))
             cookie.chmod(0o400)
         record = asdict(self) | {"directory": None, "program": None}
-        _write_secret(self.directory / "node.json", json.dumps(record, indent=1))
+        write_secret(self.directory / "node.json", json.dumps(record, indent=1))
 
 
 def prepare(directory: Path, contract: Contract, program: RabbitMQProgram, management: bool = False) -> NodeFiles:
-    """A new node in `directory`, with free ports and fresh passwords, or the one that is there already."""
+    """A node in `directory`, ready to be started: free ports, fresh passwords. Its name and data stay as they were."""
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
-    record = directory / "node.json"
-    if record.exists():
-        files = NodeFiles(**json.loads(record.read_text()) | {"directory": directory, "program": program})
-    else:
-        amqp, epmd, dist, *http = free_ports(5 if management else 3)
-        roles = [ADMIN, *rights.permissions(contract)]
-        passwords = {role: secrets.token_urlsafe(24) for role in roles}
-        api, metrics = http if management else (None, None)
-        files = NodeFiles(directory, program, contract.broker.vhost, amqp, epmd, dist, api, metrics, passwords)
+    amqp, epmd, dist, *http = free_ports(5 if management else 3)
+    passwords = {role: secrets.token_urlsafe(24) for role in (ADMIN, *rights.permissions(contract))}
+    api, metrics = http if management else (None, None)
+    files = NodeFiles(directory, program, contract.broker.vhost, amqp, epmd, dist, api, metrics, passwords)
     files.write(contract)
     return files
+
+
+def read(directory: Path, program: RabbitMQProgram) -> NodeFiles:
+    """The node that was prepared there. Raises FileNotFoundError when none was."""
+    noted = json.loads((directory / "node.json").read_text())
+    return NodeFiles(**noted | {"directory": directory.absolute(), "program": program})
 
 
 def _configuration(files: NodeFiles) -> str:
@@ -167,9 +169,3 @@ def _password_hash(password: str) -> str:
     """Salted SHA-256 as RabbitMQ stores it: https://www.rabbitmq.com/docs/passwords#computing-password-hash"""
     salt = secrets.token_bytes(4)
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
-
-
-def _write_secret(path: Path, text: str) -> None:
-    # Never readable by others, not even for a moment.
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)

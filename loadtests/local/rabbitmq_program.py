@@ -6,16 +6,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtests.local.errors import NoRabbitMQ
+
 # Debian's /usr/sbin/rabbitmq-server switches to the user `rabbitmq`; the program it wraps is here.
 _HOMES = (
     "/usr/lib/rabbitmq/lib/rabbitmq_server-*",
     "/opt/homebrew/opt/rabbitmq",
     "/usr/local/opt/rabbitmq",
 )
-
-
-class NoRabbitMQ(Exception):
-    """There is no RabbitMQ on this machine; the text says how to get one."""
 
 
 @dataclass(frozen=True)
