@@ -4,6 +4,7 @@ A cursor says where to go on: `<offset>:<line>`, the position of a message in th
 the first message was seen, `@<epoch seconds>`.
 """
 
+import contextlib
 import re
 import time
 from datetime import UTC, datetime
@@ -64,7 +65,8 @@ def read(
                 if len(reading.lines) == seen and (seen or left <= 0):
                     break
         finally:
-            if connection.is_open:
+            # pika gives back with a nack what was delivered and not looked at; a stream closes the connection for that.
+            with contextlib.suppress(AMQPError, OSError):
                 connection.close()
     except (AMQPError, OSError) as error:
         raise RecordsUnavailable(f"the stream {RECORDS!r} cannot be read: {error!r}") from error
