@@ -58,38 +58,42 @@ def phases(results: Path) -> list[dict[str, Any]]:
 
 def load(db: duckdb.DuckDBPyConnection, results: Path, only: str = "*") -> list[str]:
     """Make the tables of all parts, or of `only` one phase. Returns what was odd: lines cut off. Raises BadResults."""
-    odd = []
-    for kind in parts.KINDS:
-        files = sorted((results / "parts").glob(f"{only}/{kind}-*.ndjson"))
-        odd += [
-            f"{path.relative_to(results)}: its last line is cut off and left out" for path in files if _cut_off(path)
-        ]
-        columns = ", ".join(f"\"{name}\": '{type_}'" for name, type_ in (c.split() for c in COLUMNS[kind].split(", ")))
-        if not files:
-            db.execute(f"CREATE TABLE {kind} ({COLUMNS[kind]}, phase VARCHAR)")
-            continue
-        source = f"read_ndjson(?, columns={{{columns}}}, filename=true, ignore_errors=true)"
-        phase = "parse_filename(parse_dirpath(filename)) AS phase"
-        try:
-            # Lines that are no JSON come out as all null.
-            db.execute(
-                f"CREATE TABLE {kind} AS SELECT * EXCLUDE filename, {phase} FROM {source}",  # noqa: S608
-                [[str(path) for path in files]],
-            )
-        except duckdb.Error as error:
-            raise BadResults(f"{results}/parts: {kind}: {error}") from error
-        key = "ts" if "ts DOUBLE" in COLUMNS[kind] else "id"
-        db.execute(f"DELETE FROM {kind} WHERE {key} IS NULL")  # noqa: S608
+    return [each for kind in parts.KINDS for each in load_kind(db, results, kind, only)]
+
+
+def load_kind(db: duckdb.DuckDBPyConnection, results: Path, kind: str, only: str = "*") -> list[str]:
+    """Make the table of one kind of part. Returns what was odd. Raises BadResults."""
+    files = sorted((results / "parts").glob(f"{only}/{kind}-*.ndjson"))
+    odd = [f"{path.relative_to(results)}: its last line is cut off and left out" for path in files if _cut_off(path)]
+    if not files:
+        db.execute(f"CREATE TABLE {kind} ({COLUMNS[kind]}, phase VARCHAR)")
+        return odd
+    columns = ", ".join(f"'{name}': '{type_}'" for name, type_ in (c.split() for c in COLUMNS[kind].split(", ")))
+    source = f"read_ndjson(?, columns={{{columns}}}, filename=true, ignore_errors=true)"
+    phase = "parse_filename(parse_dirpath(filename)) AS phase"
+    try:
+        db.execute(
+            f"CREATE TABLE {kind} AS SELECT * EXCLUDE filename, {phase} FROM {source}",  # noqa: S608
+            [[str(path) for path in files]],
+        )
+    except duckdb.Error as error:
+        raise BadResults(f"{results}/parts: {kind}: {error}") from error
+    # Lines that are no JSON come out as all null.
+    key = "ts" if COLUMNS[kind].startswith("ts ") else "id"
+    db.execute(f"DELETE FROM {kind} WHERE {key} IS NULL")  # noqa: S608
     return odd
+
+
+def load_phases(db: duckdb.DuckDBPyConnection, results: Path) -> None:
+    """Make the table of phases: when each began and how much of it was warm-up, in seconds. Raises BadResults."""
+    db.execute("CREATE TABLE phases (phase VARCHAR, started DOUBLE, warmup DOUBLE)")
+    rows = [(p["phase"], p["started"], float(p.get("warmup") or 0)) for p in phases(results)]
+    db.executemany("INSERT INTO phases VALUES (?, ?, ?)", rows)
 
 
 def join(db: duckdb.DuckDBPyConnection, results: Path) -> None:
     """Make the table `tasks`, one row a task sent, and write it to records.parquet. Needs `load`."""
-    db.execute("CREATE TABLE phases (phase VARCHAR, started DOUBLE, warmup DOUBLE, last DOUBLE)")
-    db.executemany(
-        "INSERT INTO phases VALUES (?, ?, ?, ?)",
-        [(p["phase"], p["started"], float(p.get("warmup") or 0), p.get("ended")) for p in phases(results)],
-    )
+    load_phases(db, results)
     # A reader that asks again, or a worker killed while shipping, repeats lines: the same attempt is counted once.
     db.execute(
         """CREATE TABLE attempts AS SELECT id, state, attempt, worker, received, started, finished,

@@ -1,5 +1,6 @@
 """A run over time, and where its milliseconds went: small tables for the report's pictures."""
 
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -15,7 +16,11 @@ def rows(db: duckdb.DuckDBPyConnection, query: str, values: Any = None) -> Rows:
     """A query's rows as dictionaries."""
     found = db.execute(query, values)
     names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    # What is computed with a literal like 0.25 comes as Decimal.
+    return [
+        {name: float(value) if isinstance(value, Decimal) else value for name, value in zip(names, row, strict=True)}
+        for row in found.fetchall()
+    ]
 
 
 def span(db: duckdb.DuckDBPyConnection) -> tuple[float, float]:
@@ -81,7 +86,7 @@ def cpu(db: duckdb.DuckDBPyConnection) -> Rows:
     step = max(width(end - begin), 1.0)
     return rows(
         db,
-        f"""WITH every AS (SELECT ts, role, pid, cpu FROM cpu UNION ALL SELECT ts, 'generator'', pid, cpu FROM self),
+        f"""WITH every AS (SELECT ts, role, pid, cpu FROM cpu UNION ALL SELECT ts, 'generator', pid, cpu FROM self),
             each AS (SELECT floor((ts - {begin}) / {step}) * {step} AS t, role, pid, avg(cpu) AS cpu
                      FROM every WHERE ts BETWEEN {begin} AND {end} GROUP BY ALL)
             SELECT t, role, sum(cpu) AS cores FROM each GROUP BY ALL ORDER BY t""",  # noqa: S608

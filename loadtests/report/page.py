@@ -1,0 +1,62 @@
+"""report.html: one file with everything in it, scripts included. Its content policy forbids it the network."""
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+import yaml
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from loadtests.analysis import manifest
+from loadtests.analysis.result import Result
+from loadtests.analysis.stages import CLOCK_RULE, HEADLINE, STAGES
+from loadtests.report.gather import pictures
+from loadtests.report.terminal import seconds
+
+FILE = "report.html"
+
+
+def write(results: Path, result: Result) -> Path:
+    """Write the page and return its path. Raises BadResults."""
+    text = render(result, manifest.read(results), pictures(results, result))
+    temporary = results / f"{FILE}.tmp"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(results / FILE)
+    return results / FILE
+
+
+def render(result: Result, facts: dict[str, Any], specs: dict[str, dict[str, Any]]) -> str:
+    """The page's HTML."""
+    environment = Environment(loader=PackageLoader(__package__, "templates"), autoescape=True)
+    environment.filters |= {"seconds": seconds, "count": lambda n: f"{n:,}", "yaml": _yaml}
+    headline = result.latency.get(HEADLINE)
+    return environment.get_template("page.html").render(
+        r=result,
+        m=facts,
+        specs=_json(specs),
+        drawn=specs,
+        stages=STAGES,
+        headline=headline,
+        longest=(headline.p99 or headline.p90 or 0.0) if headline else 0.0,
+        started=datetime.datetime.fromtimestamp(result.started, datetime.UTC),
+        clock_rule=CLOCK_RULE,
+        script=Markup(vl_convert.javascript_bundle().replace("</script", "<\\/script")),  # noqa: S704  the library's own
+        style=Markup(_read("page.css")),  # noqa: S704
+        behaviour=Markup(_read("page.js")),  # noqa: S704
+    )
+
+
+def _read(name: str) -> str:
+    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
+
+
+def _json(value: Any) -> Markup:
+    # Inside a script element only `<` could end it.
+    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704
+
+
+def _yaml(value: Any) -> str:
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
