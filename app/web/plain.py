@@ -15,7 +15,7 @@ from app.web.problems import Problem
 from app.web.services import services
 from app.web.tasks import not_confirmed
 
-ANYTHING = {"requestBody": {"content": {"*/*": {"schema": {"type": "string"}}}, "required": True}}
+ANYTHING = {"requestBody": {"content": {"application/octet-stream": {"schema": {}}}, "required": True}}
 
 
 class PlainAccepted(BaseModel):

@@ -32,11 +32,16 @@ class FrontEnd(requests.Session):
     def request(self, method: Any, url: Any, *args: Any, **more: Any) -> requests.Response:
         return super().request(method, f"{self.url}{url}", *args, timeout=40, **more)
 
-    def is_ready(self) -> bool:
+    def is_up(self) -> bool:
+        """Whether it answers at all."""
         try:
-            return self.get("/readyz").ok
+            return self.get("/healthz").ok
         except requests.ConnectionError:
             return False
+
+    def is_ready(self) -> bool:
+        """Whether it can hand tasks to the broker."""
+        return self.is_up() and self.get("/readyz").ok
 
     def send_task(self, task: str, *args: Any, **more: Any) -> str:
         """Send a task; its id."""
@@ -58,7 +63,7 @@ class Processes:
     """Starts processes of the app in one vhost and ends them."""
 
     def __init__(self, vhost: Any, folder: Path) -> None:
-        self._vhost, self._folder = vhost, folder
+        self._vhost, self.folder = vhost, folder
         self._running: list[subprocess.Popen[bytes]] = []
 
     def start(self, *arguments: str, role: str, **settings: str) -> subprocess.Popen[bytes]:
@@ -67,22 +72,22 @@ class Processes:
         given = {
             "STACK_FILE": str(ROOT / "stack.yml"),
             "CELERY_BROKER_URL": self._vhost.url(role),
-            "WARREN_DATA_DIR": str(self._folder / "data"),
+            "WARREN_DATA_DIR": str(self.folder / "data"),
             "PYTHONPATH": str(ROOT),
         }
-        with (self._folder / f"{'-'.join(arguments)}.log").open("ab") as log:
+        with (self.folder / f"{'-'.join(arguments)}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "app", *arguments],
                 env=kept | given | settings,
-                cwd=self._folder,
+                cwd=self.folder,
                 stdout=log,
                 stderr=log,
             )
         self._running.append(process)
         return process
 
-    def web(self, **settings: str) -> FrontEnd:
-        """A front end that is ready."""
+    def web(self, until: Callable[[FrontEnd], bool] = FrontEnd.is_ready, **settings: str) -> FrontEnd:
+        """A front end, once it is ready."""
         port = free_ports(1)[0]
         process = self.start("web", role="web", **{"WARREN_PORT": str(port)} | settings)
         front = FrontEnd(f"http://127.0.0.1:{port}")
@@ -90,8 +95,8 @@ class Processes:
             front.headers["Authorization"] = f"Bearer {token}"
 
         def ready() -> bool:
-            assert process.poll() is None, (self._folder / "web.log").read_text()
-            return front.is_ready()
+            assert process.poll() is None, (self.folder / "web.log").read_text()
+            return until(front)
 
         wait_until(ready, "the front end's start")
         return front
