@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtests.generator import parts
-from loadtests.local.parent_death import die_with_parent
+from loadtests.local.child import die_with_parent
 
 LOCUSTFILE = Path(__file__).parents[1] / "locustfile.py"
 # Seconds beyond a phase's length in which Locust must start, have its answers and account for its tasks.
