@@ -1,8 +1,12 @@
 """The `warren` command. Each family of commands is a module in `loadtests/commands`, loaded when it is asked for."""
 
+import signal
 from importlib import import_module
+from typing import Any
 
 import click
+
+INTERRUPTED = 130
 
 # Command → module of loadtests.commands that holds a click command of that name.
 COMMANDS = {
@@ -29,6 +33,19 @@ class _Lazy(click.Group):
         command = getattr(import_module(f"loadtests.commands.{COMMANDS[name]}"), name)
         assert isinstance(command, click.Command)
         return command
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """As click does it, but Ctrl-C and SIGTERM end alike: after cleaning up, with the exit code shells use."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            code = super().main(*args, **more | {"standalone_mode": False})
+        except click.ClickException as error:
+            error.show()
+            raise SystemExit(error.exit_code) from error
+        except (click.Abort, KeyboardInterrupt) as error:
+            click.echo("interrupted", err=True)
+            raise SystemExit(INTERRUPTED) from error
+        raise SystemExit(code if isinstance(code, int) else 0)
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

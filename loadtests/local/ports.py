@@ -27,11 +27,11 @@ def free_ports(count: int) -> list[int]:
     """That many different ports on which nobody listens on 127.0.0.1. Raises OSError when there are not so many."""
     found: list[int] = []
     for port in random.sample(_RANGE, len(_RANGE)):
-        if len(found) == count:
-            return found
         if is_free(port):
             found.append(port)
-    raise OSError(f"no {count} free ports between {_RANGE.start} and {_RANGE.stop} on {LOOPBACK}")
+        if len(found) == count:
+            return found
+    raise OSError(f"no {count} free ports between {min(_RANGE)} and {max(_RANGE)} on {LOOPBACK}")
 
 
 def listener(port: int) -> str:

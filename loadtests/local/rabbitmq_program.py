@@ -58,9 +58,13 @@ def installed() -> RabbitMQProgram:
     """
     if home := os.environ.get("WARREN_RABBITMQ_HOME"):
         erlang = os.environ.get("WARREN_ERLANG_HOME")
+        if not (Path(home) / "sbin/rabbitmq-server").exists():
+            raise NoRabbitMQ(f"WARREN_RABBITMQ_HOME is {home}, but there is no sbin/rabbitmq-server in it")
         return RabbitMQProgram(Path(home), Path(erlang) if erlang else None)
     for pattern in _HOMES:
         for found in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True):
             if (found / "sbin/rabbitmq-server").exists():
                 return RabbitMQProgram(found)
-    raise NoRabbitMQ("there is no rabbitmq-server on this machine; run `make rabbitmq`, which installs it")
+    raise NoRabbitMQ(
+        "there is no rabbitmq-server on this machine; install it with: sudo scripts/system-packages rabbitmq"
+    )
