@@ -34,7 +34,9 @@ class Search:
             self.limit = probe.offered
         if self.best is not None and self.limit is not None and self.limit <= self.best:
             # A rate failed that a higher one sustained: noise. Believe the lower answer.
-            lower = [p.offered for p in self.probes if p.verdict == "sustained" and p.offered and p.offered < self.limit]
+            lower = [
+                p.offered for p in self.probes if p.verdict == "sustained" and p.offered and p.offered < self.limit
+            ]
             self.best = max(lower, default=None)
 
 

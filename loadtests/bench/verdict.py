@@ -24,7 +24,9 @@ def judge(results: Path, phase: str, offered: float | None) -> Probe:
 def _judge(db: duckdb.DuckDBPyConnection, results: Path, phase: str, offered: float | None) -> Probe:
     meta = next(each for each in join.phases(results) if each["phase"] == phase)
     begin = meta["started"] + float(meta["warmup"])
-    last, bad = db.execute("SELECT max(scheduled), count(*) FILTER (WHERE outcome <> 'accepted') FROM sends").fetchone() or (
+    last, bad = db.execute(
+        "SELECT max(scheduled), count(*) FILTER (WHERE outcome <> 'accepted') FROM sends"
+    ).fetchone() or (
         None,
         0,
     )
@@ -55,7 +57,9 @@ def _judge(db: duckdb.DuckDBPyConnection, results: Path, phase: str, offered: fl
     if slope > (1 - SHARE) * offered:
         return Probe(**common, verdict="overloaded", why=f"the backlog grew by {slope:.0f} tasks a second")
     if late > LATE_P99:
-        return Probe(**common, verdict="overloaded", why=f"sending fell {late * 1000:.0f} ms behind: no CPU left on this machine")
+        return Probe(
+            **common, verdict="overloaded", why=f"sending fell {late * 1000:.0f} ms behind: no CPU left on this machine"
+        )
     return Probe(**common, verdict="sustained", why=f"{done / due:.1%} done, backlog flat")
 
 

@@ -85,7 +85,9 @@ def percentiles(curves: dict[str, Rows]) -> Spec:
         alt.Tooltip("seconds:Q", format=".4~s", title="seconds"),
     ]
     encoded = _chart(values, 300).encode(x=x, y=y, color=_colour("what", TOTALS), tooltip=tip)
-    return (encoded.mark_line(strokeWidth=2.2, interpolate="step-after") + encoded.mark_point(opacity=0, size=80)).to_dict()
+    return (
+        encoded.mark_line(strokeWidth=2.2, interpolate="step-after") + encoded.mark_point(opacity=0, size=80)
+    ).to_dict()
 
 
 def _shades(phases: Rows, domain: tuple[float, float], height: int) -> alt.LayerChart:
@@ -101,7 +103,11 @@ def _shades(phases: Rows, domain: tuple[float, float], height: int) -> alt.Layer
 def rates(rows: Rows, phases: Rows, domain: tuple[float, float]) -> Spec:
     """Tasks scheduled, accepted and finished per second; phases named along the top."""
     y = alt.Y("rate:Q", title="tasks a second", axis=alt.Axis(tickCount=5))
-    tip = [alt.Tooltip("what:N"), alt.Tooltip("t:Q", title="second", format=".1f"), alt.Tooltip("rate:Q", format=",.0f")]
+    tip = [
+        alt.Tooltip("what:N"),
+        alt.Tooltip("t:Q", title="second", format=".1f"),
+        alt.Tooltip("rate:Q", format=",.0f"),
+    ]
     lines = (
         _chart(rows, 200)
         .mark_line(strokeWidth=1.8, interpolate="step-after")
@@ -110,22 +116,24 @@ def rates(rows: Rows, phases: Rows, domain: tuple[float, float]) -> Spec:
     names = (
         _chart(phases, 200)
         .mark_text(align="left", baseline="top", dx=4, dy=2, fontSize=10, color="#8b93a7")
-        .encode(
-            x=alt.X("begin:Q", scale=alt.Scale(domain=list(domain), nice=False)), y=alt.value(0), text="phase:N"
-        )
+        .encode(x=alt.X("begin:Q", scale=alt.Scale(domain=list(domain), nice=False)), y=alt.value(0), text="phase:N")
     )
     return alt.layer(_shades(phases, domain, 200), lines, names).to_dict()
 
 
 def depths(rows: Rows, phases: Rows, domain: tuple[float, float]) -> Spec:
     """Ready messages in each queue."""
-    tip = [alt.Tooltip("queue:N"), alt.Tooltip("t:Q", title="second", format=".1f"), alt.Tooltip("messages:Q", format=",d")]
-    y = alt.Y("messages:Q", title="messages waiting", axis=alt.Axis(tickCount=4))
+    tip = [
+        alt.Tooltip("queue:N"),
+        alt.Tooltip("t:Q", title="second", format=".1f"),
+        alt.Tooltip("messages:Q", format=",d"),
+    ]
+    y = alt.Y("messages:Q", title="messages waiting", stack=None, axis=alt.Axis(tickCount=4))
     colour = alt.Color("queue:N", title=None, legend=alt.Legend(orient="top"), scale=alt.Scale(scheme="set2"))
     area = (
         _chart(rows, 130)
         .mark_area(opacity=0.55, line={"strokeWidth": 1.5}, interpolate="step-after")
-        .encode(x=_time(domain), y=alt.Y("messages:Q", title=y.title, stack=None), color=colour, tooltip=tip)
+        .encode(x=_time(domain), y=y, color=colour, tooltip=tip)
     )
     return alt.layer(_shades(phases, domain, 130), area).to_dict()
 
@@ -164,8 +172,17 @@ def probes(rows: Rows) -> Spec:
     diagonal = _chart([{"offered": least, "done": least}, {"offered": most, "done": most}], 240).mark_line(
         strokeDash=[4, 4], color="#8b93a7", strokeWidth=1
     )
-    x, y = alt.X("offered:Q", title="offered, tasks/s", scale=scale), alt.Y("done:Q", title="done, tasks/s", scale=scale)
-    tip = ["phase:N", alt.Tooltip("offered:Q", format=",.0f"), alt.Tooltip("done:Q", format=",.0f"), "verdict:N", "why:N"]
+    x, y = (
+        alt.X("offered:Q", title="offered, tasks/s", scale=scale),
+        alt.Y("done:Q", title="done, tasks/s", scale=scale),
+    )
+    tip = [
+        "phase:N",
+        alt.Tooltip("offered:Q", format=",.0f"),
+        alt.Tooltip("done:Q", format=",.0f"),
+        "verdict:N",
+        "why:N",
+    ]
     points = (
         _chart(rows, 240)
         .mark_point(size=130, filled=True, opacity=0.95)
@@ -176,7 +193,11 @@ def probes(rows: Rows) -> Spec:
 
 def cpu(rows: Rows, phases: Rows, domain: tuple[float, float], cores: int) -> Spec:
     """Cores used by each part, the generator included."""
-    tip = [alt.Tooltip("role:N"), alt.Tooltip("t:Q", title="second", format=".0f"), alt.Tooltip("cores:Q", format=".2f")]
+    tip = [
+        alt.Tooltip("role:N"),
+        alt.Tooltip("t:Q", title="second", format=".0f"),
+        alt.Tooltip("cores:Q", format=".2f"),
+    ]
     colours = OWNERS | {"other": "#c07ad9"}
     y = alt.Y("cores:Q", title=f"cores used (of {cores})", stack="zero", axis=alt.Axis(tickCount=4))
     areas = (

@@ -69,7 +69,9 @@ def _ledger(result: Result) -> Text:
     )
     if book.unknown_fate.sent or book.refused:
         text += f"; refused {book.refused:,}, unknown fate {book.unknown_fate.sent:,}"
-    return Text(("balanced: " if book.balanced else "DOES NOT BALANCE: ") + text, "green" if book.balanced else "bold red")
+    return Text(
+        ("balanced: " if book.balanced else "DOES NOT BALANCE: ") + text, "green" if book.balanced else "bold red"
+    )
 
 
 def _interval(each: object) -> str:

@@ -1,0 +1,154 @@
+"""What `warren bench` does, from its options to an exit code."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.contract import ContractError
+from loadtests.analysis.join import BadResults
+from loadtests.analysis.result import Result
+from loadtests.bench.console import BenchConsole
+from loadtests.bench.locust_run import Load, PhaseFailed
+from loadtests.bench.plan import SHORT, BenchPlan
+from loadtests.bench.session import Session
+from loadtests.bench.target import NoTarget, Target, by_url, own_stack
+from loadtests.generator.run import new_run_id
+from loadtests.local.errors import NoRabbitMQ, StackError
+from loadtests.report import page, terminal
+
+OK, FAILED, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
+STACKS = Path(".warren/bench")
+
+
+def run(options: dict[str, Any]) -> int:
+    """Run it; the exit code."""
+    _check(options)
+    run_id = new_run_id()
+    results: Path = options["results"] / run_id
+    with BenchConsole() as console:
+        try:
+            with _target(options, run_id, console) as target:
+                session = _session(options, target, results, run_id, console)
+                result = _measure(session, options, target)
+            console.status("drawing the report")
+            return _show(results, result, console, options["open_report"])
+        except KeyboardInterrupt:
+            console.say(f"interrupted; stopped Locust and the stack. What was measured: {results}")
+            return _show_kept(results, console, INTERRUPTED)
+        except (NoTarget, ContractError, NoRabbitMQ) as error:
+            console.say(f"Error: {error}")
+            return BAD_INPUT
+        except (PhaseFailed, StackError, BadResults, OSError) as error:
+            console.say(f"Error: {error}")
+            return _show_kept(results, console, FAILED)
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Raises UsageError for options that do not go together."""
+    if options["broker"] and not (options["task"] and options["queue"]):
+        raise click.UsageError("--broker needs --task and --queue: what to publish, and where")
+    if options["broker"] and options["url"]:
+        raise click.UsageError("--broker and --url are two ways in; choose one")
+    if options["queue"] and not options["broker"]:
+        raise click.UsageError("--queue goes with --broker; a front end knows each task's queue")
+    if options["baseline"] and (options["url"] or options["broker"]):
+        raise click.UsageError("--baseline compares two stacks on this machine; leave out --url and --broker")
+    if options["ca"] and not Path(options["ca"]).is_file():
+        raise click.UsageError(f"--ca {options['ca']}: there is no such file")
+
+
+@contextmanager
+def _target(options: dict[str, Any], run_id: str, console: BenchConsole) -> Iterator[Target]:
+    if options["broker"]:
+        from loadtests.bench.foreign import by_broker
+
+        yield by_broker(options["broker"], options["queue"])
+    elif options["url"]:
+        yield by_url(options["url"], options["token"], options["ca"])
+    else:
+        with own_stack(options["stack"], STACKS / run_id, console.status) as target:
+            yield target
+
+
+def _session(options: dict[str, Any], target: Target, results: Path, run_id: str, console: BenchConsole) -> Session:
+    plan = SHORT if options["short"] else BenchPlan()
+    plan = replace(plan, share=options["share"] or plan.share, latency=options["seconds"] or plan.latency)
+    what = ["--scenario", options["scenario"]]
+    if options["task"]:
+        what = ["--task", options["task"], "--args", options["args"]]
+    if options["replay"]:
+        what = ["--replay", str(options["replay"])]
+    if options["broker"]:
+        what += ["--queue", options["queue"]]
+    if options["ca"]:
+        what += ["--ca", options["ca"]]
+    load = Load(
+        url=target.url,
+        token=target.token,
+        what=tuple(what),
+        users=options["users"],
+        generators=options["generators"],
+        seed=options["seed"],
+        drain=options["drain"],
+        environment={"WARREN_BROKER_URL": options["broker"]} if options["broker"] else {},
+    )
+    return Session(
+        load=load,
+        results=results,
+        run=run_id,
+        plan=plan,
+        say=console.say,
+        tick=console.tick,
+        facts=target.facts,
+        contract=target.contract,
+        processes=target.processes,
+        # Recorded traffic has a rate of its own.
+        rate=options["rate"] or (1.0 if options["replay"] else None),
+        notes=list(target.notes),
+    )
+
+
+def _measure(session: Session, options: dict[str, Any], target: Target) -> Result:
+    result = session.measure()
+    if options["baseline"] or options["cost"]:
+        from loadtests.bench.comparisons import compare
+
+        session.comparisons = compare(session, target, options)
+        result = session.account()
+    return result
+
+
+def _show(results: Path, result: Result, console: BenchConsole, open_report: bool | None) -> int:
+    path = page.write(results, result)
+    terminal.show(result, console.console)
+    console.say(f"report: {path}")
+    if open_report or (open_report is None and _desktop()):
+        click.launch(str(path))
+    if not result.ledger.balanced:
+        return UNBALANCED
+    return OK if result.valid else FAILED
+
+
+def _show_kept(results: Path, console: BenchConsole, code: int) -> int:
+    """The report of what an ended bench left, if it left anything."""
+    from loadtests.analysis import result as results_file
+
+    try:
+        kept = results_file.read(results)
+        page.write(results, kept)
+        terminal.show(kept, console.console)
+    except (BadResults, OSError):
+        pass
+    return code
+
+
+def _desktop() -> bool:
+    if not sys.stdout.isatty():
+        return False
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,52 @@
+"""Progress of a bench on the terminal: a bar that moves while a phase runs, a line when something is known."""
+
+from contextlib import AbstractContextManager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from loadtests.bench.locust_run import Tick
+
+
+class BenchConsole(AbstractContextManager["BenchConsole"]):
+    """A context manager. Without a terminal there is no bar, and each phase says that it begins."""
+
+    def __init__(self) -> None:
+        self.console = Console()
+        self._progress = Progress(
+            TextColumn("{task.description:<28}"),
+            BarColumn(30),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self._bar = self._progress.add_task("", visible=False)
+
+    def __enter__(self) -> "BenchConsole":
+        if self.console.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+    def status(self, text: str) -> None:
+        """What is going on now."""
+        if self.console.is_terminal:
+            self._progress.update(self._bar, description=text, total=None, visible=True)
+        else:
+            self.say(text)
+
+    def tick(self, name: str) -> Tick:
+        """For a phase that begins."""
+        self.status(name)
+
+        def update(now: float, total: float) -> None:
+            what = name if now < total + 1 else f"{name}: draining"
+            self._progress.update(self._bar, description=what, completed=min(now, total), total=total, visible=True)
+
+        return update

@@ -1,0 +1,90 @@
+"""The stack a bench runs against: one of its own on this machine, or any front end by its URL."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pika
+import pika.exceptions
+
+from app.contract import load_contract
+from loadtests.analysis.manifest import broker_facts
+from loadtests.generator.front_end import FrontEnd, FrontEndError
+from loadtests.local.processes import StackOptions
+from loadtests.local.stack import LocalStack
+
+# What scenarios need of a stack that is only there to be measured: a download from its own front end.
+ENVIRONMENT = {"WARREN_DOWNLOAD_PRIVATE": "true"}
+# Seconds that running tasks get when a bench is over; the ledger is closed by then.
+GRACE = 5.0
+
+Progress = Callable[[str], None]
+
+
+class NoTarget(Exception):
+    """There is no front end to send to; the text says what to do."""
+
+
+@dataclass
+class Target:
+    """`processes`: (role, pid) on this machine; None elsewhere. `local`: the stack itself, when it is our own."""
+
+    url: str
+    token: str
+    facts: dict[str, Any]
+    contract: dict[str, Any] | None = None
+    processes: Callable[[], list[tuple[str, int]]] | None = None
+    local: LocalStack | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def own_stack(stack_file: Path, directory: Path, progress: Progress) -> Iterator[Target]:
+    """A local stack that lives as long as the context. Whatever ends it leaves nothing running."""
+    contract = load_contract(stack_file)
+    stack = LocalStack(directory, StackOptions(stack_file, environment=ENVIRONMENT), throwaway=True)
+    stack.start(progress)
+    try:
+        yield Target(
+            url=stack.url,
+            token=stack.token or "",
+            facts={"target": "local", "url": stack.url, "broker": ask_broker(stack.broker_url)},
+            contract=contract.model_dump(mode="json", exclude_none=True),
+            processes=lambda: [(state.role, state.pid) for state in stack.processes() if state.pid],
+            local=stack,
+            notes=["generator, broker, front end and workers shared this machine's cores"],
+        )
+    finally:
+        progress("taking the stack away")
+        stack.stop(grace=GRACE)
+
+
+def by_url(url: str, token: str, ca: str) -> Target:
+    """A front end that runs already. Raises NoTarget when it cannot be used."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise NoTarget(f"{url!r} is no URL of a front end; write https://host or http://host:port")
+    front = FrontEnd(url, token, ca)
+    notes = []
+    try:
+        front.get("/readyz")
+    except FrontEndError as error:
+        if error.status != 404:
+            raise NoTarget(str(error)) from error
+        notes.append("this front end has no /readyz: it is not Warren's, and only what it tells can be measured")
+    return Target(url, token, {"target": "url", "url": url, "broker": None}, notes=notes)
+
+
+def ask_broker(url: str) -> dict[str, str] | None:
+    """Versions of RabbitMQ and Erlang; None when it does not say."""
+    try:
+        connection = pika.BlockingConnection(pika.URLParameters(url))
+    except (pika.exceptions.AMQPError, OSError):
+        return None
+    try:
+        return broker_facts(connection._impl.server_properties)
+    finally:
+        connection.close()
