@@ -84,7 +84,7 @@ def test_every_answer_has_its_security_headers(front: Any) -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"WARREN_HOST": "0.0.0.0"}, "WARREN_TOKEN"),
+        ({"WARREN_HOST": "0.0.0.0"}, "WARREN_TOKEN"),  # noqa: S104
         ({"WARREN_HOST": "::"}, "WARREN_TOKEN"),
         ({"WARREN_TOKEN_FILE": "/nowhere/token"}, "WARREN_TOKEN_FILE"),
         ({"WARREN_PORT": "70000"}, "WARREN_PORT"),

@@ -1,4 +1,4 @@
-"""The broker away, silent or blocked: a 503 in time that says what became of the message, and all is well afterwards."""
+"""The broker away, silent or blocked: a 503 in time that says what became of the message; afterwards all is well."""
 
 import time
 import uuid
