@@ -14,13 +14,13 @@ from loadtests.analysis.self_check import SelfCheck, self_check
 
 UNKNOWN = [
     "tasks that were refused, or never finished, have no latency: the percentiles are of those that finished",
-    "a worker's record says when the task function returned, not when its result was stored or its message acknowledged",
+    "a worker's record says when the task returned, not when its result was stored or its message acknowledged",
 ]
 
 
 @dataclass
 class Asked:
-    """What whoever measured knows beyond the parts. `latency_phase`: where percentiles are read (None: the only one)."""
+    """What is known beyond the parts. `latency_phase`: where percentiles are read (None: the only one)."""
 
     made_by: Any = "locust"
     latency_phase: str | None = None
@@ -52,8 +52,8 @@ def measured(phase: str) -> str:
 
 
 def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: Asked, odd: list[str]) -> Result:
-    names = [phase["phase"] for phase in phases]
-    main = asked.latency_phase or (names[-1] if len(names) == 1 else None)
+    names = [str(phase["phase"]) for phase in phases]
+    main: str | None = asked.latency_phase or (names[-1] if len(names) == 1 else None)
     reasons, notes = list(asked.reasons), [*asked.notes, *odd]
     reasons += [
         f"{phase['phase']} was interrupted" for phase in phases if phase.get("ended") is None and not asked.reasons
@@ -64,7 +64,7 @@ def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: 
     values: dict[str, Latency] = {}
     latency_run: LatencyRun | None = None
     check: SelfCheck | None = None
-    if main in names:
+    if main is not None and main in names:
         meta = phases[names.index(main)]
         values = latencies(db, measured(main))
         latency_run = _latency_run(db, meta, asked)

@@ -39,7 +39,7 @@ def histogram(db: duckdb.DuckDBPyConnection, stage: Stage, where: str) -> HdrHis
     """The histogram of a stage over the rows of `tasks` that fit `where`."""
     value = f"least(greatest(CAST(round(({stage.end} - {stage.begin}) * 1e6) AS BIGINT), 0), {LONGEST})"
     rows = db.execute(
-        f"""WITH v AS (SELECT {value} AS us FROM tasks WHERE {where} AND {stage.begin} IS NOT NULL AND {stage.end} IS NOT NULL),
+        f"""WITH v AS (SELECT {value} AS us FROM tasks WHERE {where} AND {stage.end} - {stage.begin} IS NOT NULL),
             b AS (SELECT us, greatest(length(bin(us)) - {HALF + 1}, 0) AS shift FROM v)
             SELECT (us >> shift) << shift AS bucket, count(*) FROM b GROUP BY bucket"""  # noqa: S608
     ).fetchall()
@@ -74,7 +74,7 @@ def latencies(db: duckdb.DuckDBPyConnection, where: str) -> dict[str, Latency]:
 
 
 def curve(db: duckdb.DuckDBPyConnection, stage: Stage, where: str, points: int = 60) -> list[dict[str, float]]:
-    """Points of the latency-by-percentile line: {"percentile", "beyond" = 1/(1−q), "seconds"}, as far as tasks carry it."""
+    """Points of the latency-by-percentile line: {"percentile", "beyond": 1/(1−q), "seconds"}, up to the last task."""
     hdr = histogram(db, stage, where)
     count = hdr.get_total_count()
     if not count:

@@ -18,8 +18,8 @@ FINAL_COUNTING = "state IN ('success', 'failure')"
 COLUMNS = {
     "sends": "id VARCHAR, task VARCHAR, scheduled DOUBLE, free DOUBLE, sent DOUBLE, answered DOUBLE, status INTEGER, "
     "outcome VARCHAR, published DOUBLE, confirmed DOUBLE, error VARCHAR",
-    "records": "id VARCHAR, task VARCHAR, queue VARCHAR, scheduled DOUBLE, received DOUBLE, started DOUBLE, finished DOUBLE, "
-    "state VARCHAR, worker VARCHAR, attempt INTEGER, redelivered BOOLEAN, known DOUBLE",
+    "records": "id VARCHAR, task VARCHAR, queue VARCHAR, scheduled DOUBLE, received DOUBLE, started DOUBLE, "
+    "finished DOUBLE, state VARCHAR, worker VARCHAR, attempt INTEGER, redelivered BOOLEAN, known DOUBLE",
     "dead": "id VARCHAR, task VARCHAR, queue VARCHAR, reason VARCHAR, count INTEGER, time DOUBLE",
     "queues": "ts DOUBLE, name VARCHAR, messages BIGINT, consumers BIGINT",
     "self": "ts DOUBLE, pid BIGINT, host VARCHAR, cpu DOUBLE, rss BIGINT, in_flight INTEGER",
@@ -116,15 +116,16 @@ def join(db: duckdb.DuckDBPyConnection, results: Path) -> None:
             s.scheduled < p.started + p.warmup AS warmup,
             s.scheduled, s.free, s.sent, s.answered, s.status, s.outcome, s.published, s.confirmed,
             e.done.received AS received, e.done.started AS started, e.done.finished AS finished, e.done.known AS known,
-            CASE WHEN e.done IS NOT NULL THEN e.done.state WHEN l.id IS NOT NULL THEN 'dead' WHEN e.revoked THEN 'revoked'
-                 WHEN e.expired THEN 'expired' WHEN s.outcome = 'accepted' THEN 'missing' ELSE NULL END AS state,
+            CASE WHEN e.done IS NOT NULL THEN e.done.state WHEN l.id IS NOT NULL THEN 'dead'
+                 WHEN e.revoked THEN 'revoked' WHEN e.expired THEN 'expired'
+                 WHEN s.outcome = 'accepted' THEN 'missing' END AS state,
             coalesce(e.attempts, 0) AS attempts, coalesce(e.finishes, 0) AS finishes,
             coalesce(e.redelivered, false) AS redelivered, l.id IS NOT NULL AS dead, l.reason AS dead_reason,
             coalesce(e.done.worker, e.latest.worker) AS worker, s.error
         FROM sends s JOIN phases p USING (phase) LEFT JOIN ended e USING (id) LEFT JOIN letters l USING (id)"""  # noqa: S608
     )
     target = str(results / RECORDS).replace("'", "''")
-    db.execute(f"COPY (SELECT * FROM tasks ORDER BY scheduled) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    db.execute(f"COPY (FROM tasks ORDER BY scheduled) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
 
 
 def _cut_off(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The ledger: what became of every task, by its id. Accepted is accepted: it finishes or is shown to have ended otherwise."""
+"""The ledger: what became of every task, by its id. What was accepted finishes, or is shown to have ended otherwise."""
 
 import duckdb
 from pydantic import BaseModel, Field

@@ -3,8 +3,8 @@
 import duckdb
 from pydantic import BaseModel, Field
 
-# Seconds. Beyond this the schedule was not kept, and what is measured is no longer the plan that was asked for. Timers of
-# a busy machine are late by some milliseconds (a scheduler's time slice); ten of those are not a timer's fault.
+# Seconds. Beyond this the schedule was not kept, and what is measured is no longer the plan that was asked for. Timers
+# of a busy machine are late by some milliseconds (a scheduler's time slice); ten of those are not a timer's fault.
 LATE_P99 = 0.05
 # Share of one core. Locust is single-threaded per process and warns at the same value.
 CPU = 0.9

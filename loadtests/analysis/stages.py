@@ -17,7 +17,7 @@ Kind = Literal["chain", "branch", "total"]
 
 @dataclass(frozen=True)
 class Stage:
-    """The time from one instant to a later one. `owner`: whose time it is. `hosts`: how many machines' clocks it needs."""
+    """The time from one instant to a later one. `owner`: whose it is. `hosts`: how many machines' clocks it needs."""
 
     begin: str
     end: str
@@ -69,7 +69,7 @@ HEADLINE = "scheduled_to_finished"
 
 CLOCK_RULE = (
     "All times are epoch seconds of the clock of the machine that saw the event. On one host every difference is "
-    "meaningful. On several, a stage that begins on one and ends on another is wrong by the offset between their clocks: "
+    "meaningful. On several, a stage that begins on one and ends on another is wrong by the offset of their clocks: "
     "believe scheduled→sent, scheduled→answered, published→confirmed, received→started, started→finished and "
-    "scheduled→known, each of which one clock measured. Negative differences count as 0 and are flagged by their number."
+    "scheduled→known, each of which one clock measured. Negative differences count as 0, and how many is told."
 )

@@ -63,7 +63,8 @@ def depths(db: duckdb.DuckDBPyConnection) -> Rows:
     return rows(
         db,
         f"""SELECT floor((ts - {begin}) / {step}) * {step} AS t, name AS queue, max(messages) AS messages FROM queues
-            WHERE name IN (SELECT name FROM queues GROUP BY name HAVING max(messages) > 0) AND ts BETWEEN {begin} AND {end}
+            WHERE name IN (SELECT name FROM queues GROUP BY name HAVING max(messages) > 0)
+              AND ts BETWEEN {begin} AND {end}
             GROUP BY ALL ORDER BY t""",  # noqa: S608
     )
 
@@ -75,8 +76,9 @@ def heat(db: duckdb.DuckDBPyConnection) -> Rows:
     return rows(
         db,
         f"""SELECT floor((scheduled - {begin}) / {step}) * {step} AS t, t + {step} AS t2,
-              pow(10, floor(log10(greatest(finished - scheduled, 1e-4)) * 8) / 8) AS low, low * pow(10, 1 / 8.0) AS high,
-              count(*) AS n FROM tasks WHERE finished IS NOT NULL GROUP BY ALL ORDER BY t, low""",  # noqa: S608
+              pow(10, floor(log10(greatest(finished - scheduled, 1e-4)) * 8) / 8) AS low,
+              low * pow(10, 1 / 8.0) AS high, count(*) AS n
+            FROM tasks WHERE finished IS NOT NULL GROUP BY ALL ORDER BY t, low""",  # noqa: S608
     )
 
 
@@ -105,7 +107,7 @@ def phases(db: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def breakdown(db: duckdb.DuckDBPyConnection, where: str) -> Rows:
-    """{"group", "stage", "owner", "seconds", "n"}: mean time in each stage of the chain, of all, middle and slowest tasks."""
+    """{"group", "stage", "owner", "seconds", "n"}: mean time in each stage: all, middle, slowest tasks."""
     means = ", ".join(f"avg({s.end} - {s.begin}) AS {s.name}" for s in CHAIN)
     complete = " AND ".join(f"{s.end} IS NOT NULL" for s in CHAIN) + " AND scheduled IS NOT NULL"
     found = rows(

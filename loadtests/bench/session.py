@@ -43,7 +43,7 @@ class Session:
     asked: Asked = field(default_factory=Asked)
 
     def measure(self) -> Result:
-        """All phases, the account and the result. An interrupt keeps what was measured, marked invalid, and is raised."""
+        """All phases, the account, the result. An interrupt keeps what was measured, marked invalid, and is raised."""
         self.results.mkdir(parents=True, exist_ok=True)
         manifest.write(self.results, manifest.manifest(self.contract, self.facts))
         try:

@@ -24,23 +24,20 @@ def judge(results: Path, phase: str, offered: float | None) -> Probe:
 def _judge(db: duckdb.DuckDBPyConnection, results: Path, phase: str, offered: float | None) -> Probe:
     meta = next(each for each in join.phases(results) if each["phase"] == phase)
     begin = meta["started"] + float(meta["warmup"])
-    last, bad = db.execute(
-        "SELECT max(scheduled), count(*) FILTER (WHERE outcome <> 'accepted') FROM sends"
-    ).fetchone() or (
-        None,
-        0,
-    )
+    query = "SELECT max(scheduled), count(*) FILTER (WHERE outcome <> 'accepted') FROM sends"
+    last, bad = db.execute(query).fetchone() or (None, 0)
     if last is None or last <= begin:
         return Probe(phase=phase, offered=offered, done=0.0, slope=0.0, verdict="overloaded", why="nothing was sent")
     db.execute(
-        """CREATE TABLE moments AS SELECT scheduled, finished FROM sends LEFT JOIN
-           (SELECT id, min(finished) AS finished FROM records WHERE state IN ('success', 'failure') GROUP BY id) USING (id)"""
+        """CREATE TABLE moments AS SELECT scheduled, finished FROM sends LEFT JOIN (
+             SELECT id, min(finished) AS finished FROM records WHERE state IN ('success', 'failure') GROUP BY id
+           ) USING (id)"""
     )
     if offered is None:
         return _estimate(db, phase, begin)
     due, done = db.execute(
-        """SELECT count(*) FILTER (WHERE scheduled BETWEEN $1 AND $2), count(*) FILTER (WHERE finished BETWEEN $1 AND $2)
-           FROM moments""",
+        """SELECT count(*) FILTER (WHERE scheduled BETWEEN $1 AND $2),
+             count(*) FILTER (WHERE finished BETWEEN $1 AND $2) FROM moments""",
         [begin, last],
     ).fetchone() or (0, 0)
     slope = backlog_slope(_backlog(db, begin, last))
@@ -77,7 +74,7 @@ def _estimate(db: duckdb.DuckDBPyConnection, phase: str, begin: float) -> Probe:
 def _backlog(db: duckdb.DuckDBPyConnection, begin: float, end: float) -> list[tuple[float, float]]:
     """(seconds, tasks due and not finished) at even steps."""
     found = db.execute(
-        f"""WITH steps AS (SELECT $1 + range * {STEP} AS t FROM range(0, CAST(floor(($2 - $1) / {STEP}) AS BIGINT) + 1)),
+        f"""WITH steps AS (SELECT $1 + range * {STEP} AS t FROM range(CAST(floor(($2 - $1) / {STEP}) AS BIGINT) + 1)),
               due AS (SELECT t, count(scheduled) AS n FROM steps LEFT JOIN moments ON scheduled <= t GROUP BY t),
               done AS (SELECT t, count(finished) AS n FROM steps LEFT JOIN moments ON finished <= t GROUP BY t)
             SELECT t - $1, due.n - done.n FROM due JOIN done USING (t) ORDER BY t""",  # noqa: S608

@@ -42,5 +42,5 @@ def report(run: Path) -> None:
 
 def _bad(text: str) -> click.ClickException:
     error = click.ClickException(text)
-    error.exit_code = BAD_INPUT
+    vars(error)["exit_code"] = BAD_INPUT
     return error

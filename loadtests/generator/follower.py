@@ -107,7 +107,8 @@ def drain(follower: Follower, accepted: int, patience: float, say: Callable[[str
             say(f"drain: {len(follower.accounted):,} of {accepted:,} accepted tasks accounted for")
         gevent.sleep(0.05)
     lacking = accepted - len(follower.accounted)
-    say(
-        f"drain: {f'{lacking:,} of ' if lacking > 0 else 'all '}{accepted:,} accepted tasks {'missing' if lacking > 0 else 'accounted for'}"
-    )
+    if lacking > 0:
+        say(f"drain: {lacking:,} of {accepted:,} accepted tasks missing; nothing came for {patience:g} s")
+    else:
+        say(f"drain: all {accepted:,} accepted tasks accounted for")
     return letters

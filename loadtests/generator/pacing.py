@@ -12,7 +12,7 @@ from loadtests.generator.schedule import Arrival
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An arrival whose instant has come. `scheduled`: that instant; `free`: when a sender was there for it; epoch seconds.
+    """An arrival whose instant has come. `scheduled`: that instant; `free`: when a sender was there; epoch seconds.
 
     When `free` is later than `scheduled`, every sender was waiting for an answer: the stack's doing, and part of the
     latency. What passes from the later of the two until `sent` is the generator's own lateness.

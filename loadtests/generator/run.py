@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtests import scenarios
@@ -25,7 +24,7 @@ from loadtests.generator.watch import watch_queues, watch_self
 
 log = logging.getLogger("warren")
 
-# Seconds: until the workers have the start message; for requests in flight at the end (the front end's own limits are shorter).
+# Seconds: until the workers have the start message; for requests in flight at the end (a front end's limit is shorter).
 LEAD, PATIENCE = 1.0, 12.0
 FLUSH = 0.5
 
@@ -42,8 +41,8 @@ def new_run_id() -> str:
 class LoadRun:
     """The state of one run in this process."""
 
-    def __init__(self, environment: Environment) -> None:
-        self.environment = environment
+    def __init__(self, environment: Any) -> None:
+        self.environment: Any = environment
         self.options: Any = environment.parsed_options
         self.sends = not isinstance(environment.runner, MasterRunner)
         self.follows = not isinstance(environment.runner, WorkerRunner)

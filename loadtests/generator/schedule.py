@@ -1,6 +1,6 @@
 """When each task is to be sent: an open model, in which arrivals do not wait for answers.
 
-`constant`: one every 1/rate seconds. `poisson`: independent arrivals, the gaps exponentially distributed with mean 1/rate.
+`constant`: one every 1/rate seconds. `poisson`: independent arrivals, gaps exponentially distributed with mean 1/rate.
 `closed`: no schedule, the next as soon as a sender is free; for finding out what a stack takes at most.
 Gaps and calls are drawn from the seed, so every generator process makes the same plan and takes its own share of it.
 """

@@ -58,7 +58,7 @@ class Sender(FastHttpUser):
         line: dict[str, Any] = {"id": task_id, "task": call.task, "scheduled": due.scheduled, "free": due.free}
         line |= {"sent": time.time(), "answered": None, "status": 0, "outcome": UNKNOWN}
         try:
-            response = self.client.post(
+            response: Any = self.client.post(
                 f"/tasks/{call.task}", data=data, headers=headers, name=f"/tasks/{call.task}", allow_redirects=False
             )
         except BaseException as error:

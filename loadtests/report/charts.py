@@ -1,4 +1,4 @@
-"""The report's pictures as Vega-Lite specifications, made with Altair. Colours are names that the page's theme resolves."""
+"""The report's pictures as Vega-Lite specifications, made with Altair. The page adds colours for light and dark."""
 
 from typing import Any
 
@@ -90,7 +90,7 @@ def percentiles(curves: dict[str, Rows]) -> Spec:
     ).to_dict()
 
 
-def _shades(phases: Rows, domain: tuple[float, float], height: int) -> alt.LayerChart:
+def _shades(phases: Rows, domain: tuple[float, float], height: int) -> Any:
     """Each phase as a faint band, its cut warm-up darker."""
     scale = alt.Scale(domain=list(domain), nice=False)
     begin = alt.X("begin:Q", scale=scale)

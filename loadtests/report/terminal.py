@@ -5,7 +5,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from loadtests.analysis.result import Result
+from loadtests.analysis.result import Interval, Result
 from loadtests.analysis.stages import STAGES
 
 SHOWN = ("p50", "p90", "p99", "p999")
@@ -64,8 +64,8 @@ def _latencies(result: Result) -> Table:
 def _ledger(result: Result) -> Text:
     book = result.ledger
     text = (
-        f"accepted {book.accepted:,} = finished {book.finished:,} + dead-lettered {book.dead_lettered:,}"
-        f" + revoked {book.revoked:,} + expired {book.expired:,}; missing {book.missing:,}; duplicated {book.duplicated:,}"
+        f"accepted {book.accepted:,} = finished {book.finished:,} + dead-lettered {book.dead_lettered:,} + "
+        f"revoked {book.revoked:,} + expired {book.expired:,}; missing {book.missing:,}; duplicated {book.duplicated:,}"
     )
     if book.unknown_fate.sent or book.refused:
         text += f"; refused {book.refused:,}, unknown fate {book.unknown_fate.sent:,}"
@@ -74,8 +74,5 @@ def _ledger(result: Result) -> Text:
     )
 
 
-def _interval(each: object) -> str:
-    from loadtests.analysis.result import Interval
-
-    assert isinstance(each, Interval)
+def _interval(each: Interval) -> str:
     return f"{each.value:.2f} [{each.low:.2f}, {each.high:.2f}] {each.what}, {each.pairs} pairs"
