@@ -1,5 +1,6 @@
 """Runs the front end under granian: some processes, each with some threads (`web` in stack.yml)."""
 
+import errno
 import logging
 import os
 import shutil
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 # Seconds that running requests are given to end. Waiting ones are answered at once when the process is told to stop.
 STOP_WITHIN = 8
 # Seconds between two looks whether the main process is still there.
-PARENT_CHECK = 1.0
+PARENT_CHECK = 0.5
+# A killed front end's processes may still hold the port that long.
+PORT_PATIENCE = 3.0
 
 _prepared: "Api | None" = None
 
@@ -123,13 +126,18 @@ def _check_listen(settings: Settings) -> None:
             f"WARREN_HOST is {host}, which others can reach, and there is no token: set WARREN_TOKEN or "
             "WARREN_TOKEN_FILE, or WARREN_HOST=127.0.0.1"
         )
-    try:
-        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
-            pass
-    except OSError as error:
-        raise click.UsageError(
-            f"cannot listen on {host} port {port}: {error.strerror}; set WARREN_HOST or WARREN_PORT to another"
-        ) from error
+    deadline = time.monotonic() + PORT_PATIENCE
+    while True:
+        try:
+            socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+            return
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
+            raise click.UsageError(
+                f"cannot listen on {host} port {port}: {error.strerror}; set WARREN_HOST or WARREN_PORT to another"
+            ) from error
 
 
 def _fresh(folder: Path) -> None:

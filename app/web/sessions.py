@@ -1,8 +1,8 @@
 """Sessions in signed cookies: the key, and only for the pages that have any use for them."""
 
 import hashlib
-import os
 import secrets
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,10 +34,8 @@ def session_key(settings: Settings) -> bytes:
 
 def _create(path: Path) -> None:
     """Whole or not at all, and only once, however many processes start together."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(32))
-    with suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+    with tempfile.NamedTemporaryFile(dir=path.parent) as draft:  # for the owner's eyes only
+        draft.write(secrets.token_bytes(32))
+        draft.flush()
+        with suppress(FileExistsError):
+            path.hardlink_to(draft.name)
