@@ -118,3 +118,7 @@ def read(results: Path) -> Result:
     except ValidationError as error:
         first = error.errors()[0]
         raise BadResults(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+if __name__ == "__main__":  # python -m loadtests.analysis.result: write the schema anew
+    SCHEMA.write_text(json.dumps(schema(), indent=1) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ from loadtests.bench.locust_run import Load, PhaseFailed
 from loadtests.bench.plan import SHORT, BenchPlan
 from loadtests.bench.session import Session
 from loadtests.bench.target import NoTarget, Target, by_url, own_stack
-from loadtests.generator.run import new_run_id
+from loadtests.generator.run_id import new_run_id
 from loadtests.local.errors import NoRabbitMQ, StackError
 from loadtests.report import page, terminal
 

@@ -8,6 +8,7 @@ from loadtests.analysis.result import Probe
 
 # From an estimate that may be off either way. In a closed loop senders give way to workers, an open one does not.
 FIRST, UP, DOWN = 0.9, 1.15, 0.8
+BELOW, FURTHEST = 0.95, 0.4
 # Nothing is gained by a bracket narrower than what two probes of one rate differ by.
 CLOSE = 1.04
 
@@ -47,7 +48,9 @@ def next_rate(search: Search, estimate: float) -> float | None:
     if search.limit is None:
         return (search.best or estimate) * UP
     if search.best is None:
-        return search.limit * DOWN
+        # What an overloaded stack got done is a hint; one that came to a stop hints at nothing.
+        done = min(probe.done for probe in search.probes if probe.offered == search.limit)
+        return max(min(search.limit * DOWN, done * BELOW), search.limit * FURTHEST)
     if search.limit / search.best < CLOSE:
         return None
     return math.sqrt(search.best * search.limit)

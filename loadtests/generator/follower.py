@@ -74,8 +74,13 @@ class Follower:
             self._on_task(record)
 
     def dead_letters(self) -> list[dict[str, Any]]:
-        """The run's dead letters; they are accounted for. Raises FrontEndError."""
-        letters, truncated = self._front.dead(self._run)
+        """The run's dead letters; they are accounted for. A front end that has none to tell of has none here."""
+        try:
+            letters, truncated = self._front.dead(self._run)
+        except FrontEndError as error:
+            if not error.permanent:
+                raise
+            return []
         if truncated:
             log.warning("there are more dead letters than can be listed; the ledger will miss some")
         self.accounted.update(letter["id"] for letter in letters if letter.get("id"))

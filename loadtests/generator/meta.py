@@ -10,13 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from locust.env import Environment
-
 SECRET = ("token", "broker")
 KEPT = ("scenario", "task", "args", "rate", "arrivals", "seed", "replay", "tasks", "warmup", "unmeasured", "num_users")
 
 
-def write_meta(folder: Path, environment: Environment, ended: float | None) -> None:
+def write_meta(folder: Path, environment: Any, ended: float | None) -> None:
     """Write or renew the file. `ended`: None while it runs, so a run cut short shows."""
     options = vars(environment.parsed_options)
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ knows how many tasks all workers got accepted, so it is the one that waits for t
 """
 
 import logging
-import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from loadtests.generator import options, parts, replay, schedule
 from loadtests.generator.follower import Follower, drain
 from loadtests.generator.front_end import FrontEnd, FrontEndError
 from loadtests.generator.meta import write_meta
+from loadtests.generator.outcome import ACCEPTED
 from loadtests.generator.pacing import Pacer
-from loadtests.generator.sender import ACCEPTED
+from loadtests.generator.run_id import new_run_id
 from loadtests.generator.watch import watch_queues, watch_self
 
 log = logging.getLogger("warren")
@@ -31,11 +31,6 @@ FLUSH = 0.5
 
 class NotStarted(Exception):
     """The run cannot start; nothing was sent. The text says what to do."""
-
-
-def new_run_id() -> str:
-    """Sorts by time and does not repeat."""
-    return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
 
 
 class LoadRun:

@@ -1,0 +1,94 @@
+"""The search for the highest sustained rate, and the verdicts it stands on."""
+
+from collections.abc import Callable
+
+import pytest
+
+from loadtests.analysis.result import Probe
+from loadtests.bench.search import Search, search
+from loadtests.bench.verdict import backlog_slope, judge
+
+
+def stack(capacity: float, verdict: str = "overloaded") -> Callable[[int, float], Probe]:
+    """Probes of a stack that sustains up to `capacity`."""
+
+    def probe(number: int, rate: float) -> Probe:
+        good = rate <= capacity
+        done = min(rate, capacity)
+        what = "sustained" if good else verdict
+        return Probe(phase=f"search-{number}", offered=rate, done=done, slope=rate - done, verdict=what, why="")
+
+    return probe
+
+
+@pytest.mark.parametrize("capacity", [700.0, 950.0, 1300.0])
+def test_the_answer_lies_between_what_was_sustained_and_what_was_not(capacity: float):
+    found = search(stack(capacity), 1000.0, 6)
+    assert found.best <= capacity < found.limit
+    assert found.limit / found.best < 1.1
+
+
+def test_a_stack_far_below_the_estimate_is_found_all_the_same():
+    found = search(stack(350.0), 1000.0, 2)
+    assert found.best is not None
+    assert found.best <= 350
+
+
+def test_a_stack_that_sustains_nothing_has_no_answer():
+    found = search(stack(0.0), 1000.0, 3)
+    assert found.best is None
+    assert len(found.probes) == 6  # bounded
+
+
+def test_noise_is_answered_with_the_lower_rate():
+    found = Search()
+    for rate, verdict in ((900.0, "sustained"), (1000.0, "sustained"), (950.0, "overloaded")):
+        found.take(Probe(phase="p", offered=rate, done=rate, slope=0, verdict=verdict, why=""))
+    assert (found.best, found.limit) == (900.0, 950.0)
+
+
+def test_a_limit_of_the_generator_is_not_taken_for_the_stacks():
+    assert search(stack(800.0, "generator saturated"), 1000.0, 4).generator_bound
+    assert not search(stack(800.0), 1000.0, 4).generator_bound
+
+
+def test_slope_of_a_backlog():
+    assert backlog_slope([(t / 10, 50 + 30 * t / 10) for t in range(40)]) == pytest.approx(30)
+    assert backlog_slope([(t / 10, 7) for t in range(40)]) == pytest.approx(0)
+
+
+def probed(made, service: Callable[[int], float], rate: float = 200.0, count: int = 1000, **send: object) -> Probe:
+    """`service`: number of a task → seconds after its scheduled instant at which it is done."""
+    for number in range(count):
+        at = number / rate
+        made.send(f"t{number}", at, **send)
+        made.record(f"t{number}", at, finished=at + service(number))
+    return judge(made.close(), "run", rate)
+
+
+def test_a_rate_that_is_done_as_it_comes_is_sustained(made_run):
+    assert probed(made_run(), lambda n: 0.02).verdict == "sustained"
+
+
+def test_long_tasks_do_not_make_a_queue(made_run):
+    """Half a second each, but not one more of them under way at the end than at the start of the measuring."""
+    assert probed(made_run(warmup=1.0), lambda n: 0.5).verdict == "sustained"
+
+
+def test_a_growing_queue_is_not_sustained_however_short_the_wait(made_run):
+    probe = probed(made_run(), lambda n: 0.01 + n * 0.0003)  # 6 % slower than what comes
+    assert probe.verdict == "overloaded"
+    assert probe.slope == pytest.approx(0.06 * 200, rel=0.2)
+
+
+def test_refusals_are_not_sustained(made_run):
+    made = made_run()
+    made.send("refused", 1.0, status=503, outcome="refused")
+    probe = probed(made, lambda n: 0.02)
+    assert (probe.verdict, probe.why) == ("overloaded", "1 requests were not accepted")
+
+
+def test_a_generator_out_of_cpu_says_nothing_of_the_stack(made_run):
+    made = made_run()
+    made.generator(2.0, cpu=0.99)
+    assert probed(made, lambda n: 0.02).verdict == "generator saturated"

@@ -1,0 +1,55 @@
+"""A saturated generator is flagged, and a run that is not valid gives no number."""
+
+import pytest
+
+from loadtests.analysis.analyse import Asked, analyse
+
+
+def test_a_generator_that_kept_up_is_valid(made_run):
+    made = made_run()
+    made.tasks(2000)
+    made.generator(1.0, cpu=0.4)
+    result = analyse(made.close(), Asked())
+    assert (result.valid, result.reasons, result.self_check.saturated) == (True, [], None)
+    assert result.self_check.late_p99 == pytest.approx(0.001, rel=0.01)
+    assert result.throughput.rate == pytest.approx(100, rel=0.01)
+
+
+def assert_saturated(result, why: str) -> None:
+    assert not result.valid
+    assert result.reasons[0].startswith("generator saturated: ")
+    assert why in result.reasons[0]
+    assert result.throughput.rate is None
+    assert all(each.p50 is each.p99 is each.max is None for each in result.latency.values())
+    assert result.ledger.finished == 2000  # counts are counts
+
+
+def test_lateness_of_its_own_makes_a_run_invalid(made_run):
+    made = made_run()
+    for number in range(2000):
+        at = number / 100
+        late = 0.2 if number % 20 == 0 else 0.001
+        made.send(f"t{number}", at, sent=at + late)
+        made.record(f"t{number}", at)
+    assert_saturated(analyse(made.close(), Asked()), "200 ms late")
+
+
+def test_a_generator_out_of_cpu_makes_a_run_invalid(made_run):
+    made = made_run()
+    made.tasks(2000)
+    for second in range(5):
+        made.generator(float(second), cpu=0.97)
+    assert_saturated(analyse(made.close(), Asked()), "97% of its core")
+
+
+def test_waiting_for_a_stack_that_holds_all_senders_is_not_lateness(made_run):
+    made = made_run()
+    for number in range(2000):
+        at = number / 100
+        made.send(f"t{number}", at, free=at + 0.5, sent=at + 0.501, answered=at + 0.6)
+        made.record(f"t{number}", at, finished=at + 0.7)
+    result = analyse(made.close(), Asked())
+    assert result.valid
+    assert result.self_check.waited == 2000
+    assert result.latency["scheduled_to_finished"].p50 == pytest.approx(0.7, rel=1e-3)
+    assert any("waited for a free sender" in note for note in result.notes)
