@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,10 @@ import yaml
 from app.broker import topology
 from app.broker.message import TaskMessage
 from app.broker.url import parse_url
+from app.celery_app import create_app
 from app.contract import Contract, load_contract
 from app.records import stream
+from app.settings import Settings
 
 # Nothing here is a promise about speed: whoever waits this long waits in vain.
 PATIENCE = 40.0
@@ -190,3 +194,35 @@ def stack(settings_env: dict[str, str], vhost: Any, tmp_path: Path) -> Iterator[
 def _wait_until() -> Callable[..., Any]:
     """`wait_until(condition, what)`: its first true value, or a failure that says what was waited for."""
     return wait_until
+
+
+@pytest.fixture
+def celery(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The stack's Celery app in this process, as an operator's `celery -A app.celery_app …` would have it."""
+    monkeypatch.setenv("WARREN_DATA_DIR", stack.env["WARREN_DATA_DIR"])
+    app = create_app(stack.contract, Settings.load(), stack.address)
+    app.loader.import_default_modules()
+    return app
+
+
+@pytest.fixture
+def failing_server() -> Iterator[str]:
+    """The address of a file on a server that is out of order the first time it is asked."""
+
+    class OutOfOrder(BaseHTTPRequestHandler):
+        asked = 0
+
+        def do_GET(self) -> None:
+            OutOfOrder.asked += 1
+            body = b"here it is"
+            self.send_response(503 if OutOfOrder.asked == 1 else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), OutOfOrder) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/file.bin"
+        server.shutdown()

@@ -5,27 +5,12 @@ from typing import Any
 
 import pytest
 
-from app.broker.address import resolve_broker
-from app.celery_app import create_app
-from app.settings import Settings
 
-
-def celery(stack: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The app in this process, as an operator's `celery -A app.celery_app` would have it."""
-    for name, value in stack.env.items():
-        if name not in ("PATH", "HOME", "LANG"):
-            monkeypatch.setenv(name, value)
-    return create_app(stack.contract, Settings.load(), resolve_broker({"CELERY_BROKER_URL": stack.vhost.url("admin")}))
-
-
-def test_every_queue_is_durable_or_exclusive_and_remote_control_works(
-    stack: Any, wait_until: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_queue_is_durable_or_exclusive_and_remote_control_works(stack: Any, wait_until: Any, celery: Any) -> None:
     """RabbitMQ 4.3 refuses queues that are neither. Seen while a control reply and an event receiver exist too."""
     stack.worker("fast")
-    app = celery(stack, monkeypatch)
-    with app.connection() as connection, app.events.Receiver(connection).consumer_context():
-        pongs = wait_until(lambda: app.control.ping(timeout=2), "an answer to a ping")
+    with celery.connection() as connection, celery.events.Receiver(connection).consumer_context():
+        pongs = wait_until(lambda: celery.control.ping(timeout=2), "an answer to a ping")
         queues = stack.vhost.queues()
     assert [answer for pong in pongs for answer in pong.values()] == [{"ok": "pong"}]
     assert any(name.startswith("celeryev") for name in queues) and any("pidbox" in name for name in queues)
@@ -34,9 +19,7 @@ def test_every_queue_is_durable_or_exclusive_and_remote_control_works(
 
 
 @pytest.mark.parametrize("kind", ["quorum", "classic"])
-def test_one_variable_says_the_type_of_every_queue_and_no_prefetch_is_global(
-    stack: Any, wait_until: Any, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_one_variable_says_the_type_of_every_queue_and_no_prefetch_is_global(stack: Any, kind: str) -> None:
     stack.change(lambda data: data["broker"].update(queue_type=kind))
     stack.worker("io")
     types = {name: queue["type"] for name, queue in stack.vhost.queues().items() if "pidbox" not in name}
@@ -56,7 +39,7 @@ def test_one_variable_says_the_type_of_every_queue_and_no_prefetch_is_global(
 
 
 def test_a_worker_comes_back_under_its_name_while_the_broker_still_holds_the_dead_one(
-    stack: Any, wait_until: Any, monkeypatch: pytest.MonkeyPatch
+    stack: Any, wait_until: Any, celery: Any
 ) -> None:
     """With an exclusive control queue the second one gets 405 until the broker has missed enough heartbeats."""
     gone = stack.worker("fast")
@@ -66,7 +49,7 @@ def test_a_worker_comes_back_under_its_name_while_the_broker_still_holds_the_dea
     gone.signal(signal.SIGKILL)
     gone.ended()
     wait_until(lambda: [record["id"] for record in stack.records()] == [sent], back.log())
-    assert wait_until(lambda: celery(stack, monkeypatch).control.ping(timeout=2), "an answer to a ping")
+    assert wait_until(lambda: celery.control.ping(timeout=2), "an answer to a ping")
 
 
 def test_two_workers_of_one_name_on_one_host_are_refused(stack: Any) -> None:
