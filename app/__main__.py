@@ -95,7 +95,8 @@ def alive(file: Path | None, max_age: float) -> None:
 
 def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("pika").setLevel(logging.WARNING)
+    # It tells every failed step of connecting with a traceback; the caller says in a line what it comes to.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable
 
 import click
@@ -15,7 +16,7 @@ from app.celery_app import create_app
 from app.contract import Contract, Pool, load_contract
 from app.records import hooks
 from app.records.shipper import Shipper
-from app.records.spool import Folder, Spool, SpoolBusy
+from app.records.spool import Folder, Spool
 from app.settings import Settings
 from app.worker import metrics
 from app.worker.context import WorkerContext
@@ -26,8 +27,13 @@ log = logging.getLogger(__name__)
 
 # The longest pause between two attempts to connect is Celery's 30 s; a broker needs a while from TCP to AMQP as well.
 HUNG = 120.0
-# Two lines a task would be the most expensive part of it; and pika tells each step of every connection.
-QUIET = ("celery.worker.strategy", "celery.app.trace", "pika")
+# Two lines a task would be the most expensive part of it; and pika tells each failed step of connecting at length.
+LOG_LEVELS = {
+    "app": logging.INFO,
+    "celery.worker.strategy": logging.WARNING,
+    "celery.app.trace": logging.WARNING,
+    "pika": logging.CRITICAL,
+}
 
 
 def run_worker(pool_name: str, index: int) -> int:
@@ -41,10 +47,8 @@ def run_worker(pool_name: str, index: int) -> int:
     node = f"{pool_name}-{index}@{socket.gethostname()}"
     pool = contract.pools[pool_name]
     _fit(app, pool)
-    try:
-        folder = Folder(settings.warren_data_dir / "records" / node)
-    except SpoolBusy as error:
-        raise click.ClickException(f"a worker {node} runs here already; give this one another --index") from error
+    # A folder of its own for each start: what a killed predecessor left, another worker may be sending already.
+    folder = Folder(settings.warren_data_dir / "records" / f"{node}.{time.time_ns()}")
     spool, shipper = Spool(folder.path), Shipper(address, contract, folder)
     hooks.install(spool.append)
     pulse = _pulse(settings, contract, address, pool)
@@ -79,9 +83,8 @@ def _fit(app: Celery, pool: Pool) -> None:
 
 
 def _worker(app: Celery, node: str, pool: Pool) -> Worker:
-    logging.getLogger("app").setLevel(logging.INFO)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in LOG_LEVELS.items():
+        logging.getLogger(name).setLevel(level)
     return app.Worker(
         hostname=node,
         queues=list(pool.queues),

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -122,11 +123,23 @@ class Stack:
 
     def run(self, *arguments: str, role: str = "worker", **env: str) -> Process:
         """Start `python -m app …`."""
-        log = self.folder / f"{arguments[0]}-{len(self.processes)}.log"
-        environment = self.env | {"CELERY_BROKER_URL": self.vhost.url(role)} | env
-        process = Process(["-m", "app", *arguments], environment, log)
+        return self._start(["-m", "app", *arguments], role, env)
+
+    def script(self, code: str, role: str = "worker", **env: str) -> Process:
+        """Start Python code that uses the app."""
+        return self._start(["-c", code], role, env)
+
+    def _start(self, command: list[str], role: str, env: dict[str, str]) -> Process:
+        log = self.folder / f"process-{len(self.processes)}.log"
+        process = Process(command, self.env | {"CELERY_BROKER_URL": self.vhost.url(role)} | env, log)
         self.processes.append(process)
         return process
+
+    def free_port(self) -> int:
+        """A port that nobody listens on; also `stack.port` from now on."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.port: int = server.getsockname()[1]
+        return self.port
 
     def worker(self, pool: str, index: int = 0, **env: str) -> Process:
         """A worker that is ready."""
