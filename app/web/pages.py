@@ -35,6 +35,8 @@ BREEDS = (
 MOST_PICTURES = 50  # the dog API gives no more at a time
 # A cookie holds 4 KB; the oldest pictures make room.
 MOST_ORDERS = 20
+# Orders are kept in the session as [task id, breed, number]. What the form says before the first:
+FIRST_ORDER = [None, BREEDS[0], 6]
 _ORDERS = "orders"
 
 
@@ -49,13 +51,12 @@ def register(app: Flask, settings: Settings) -> None:
 
 def page(status: int = 200, trouble: str = "") -> Response:
     """The page, with what is known of the browser's pictures."""
-    orders = session.get(_ORDERS, [])
-    chosen = request.form.get("breed") or (orders[-1][1] if orders else BREEDS[0])
+    _, breed, count = session.get(_ORDERS, [FIRST_ORDER])[-1]
     html = render_template(
         "gendog.html",
         breeds=BREEDS,
-        chosen=chosen,
-        limit=request.form.get("limit", "6"),
+        chosen=request.form.get("breed", breed),
+        limit=request.form.get("limit", count),
         most=MOST_PICTURES,
         trouble=trouble,
         **_seen(),
@@ -84,7 +85,7 @@ def order() -> AnyResponse:
         if problem.more.get("sent") == "no":
             return page(problem.status, "The dogs cannot be reached at the moment. Please try again in a few seconds.")
         # Its fate is not known: keep the id, and the pictures will appear if it arrived.
-    session[_ORDERS] = [*session.get(_ORDERS, []), [message.id, breed]][-MOST_ORDERS:]
+    session[_ORDERS] = [*session.get(_ORDERS, []), [message.id, breed, int(limit)]][-MOST_ORDERS:]
     return redirect(url_for("front"), 303)
 
 
@@ -94,17 +95,17 @@ def pictures() -> Response:
 
 
 def _seen() -> dict[str, Any]:
-    """`pictures` newest first, how many orders are `waiting`, and a sentence for each of the `failed`."""
+    """`pictures` newest first, how many more are `waiting`, and a sentence for each order that `failed`."""
     found: dict[str, Any] = {"pictures": [], "waiting": 0, "failed": []}
-    for task_id, breed in reversed(session.get(_ORDERS, [])):
+    for task_id, breed, count in reversed(session.get(_ORDERS, [])):
         state = read_state(services(), task_id)
         if state.state == "success":
             urls = [url for url in state.result or [] if urlsplit(str(url)).scheme in ("http", "https")]
             found["pictures"] += [{"url": url, "breed": breed} for url in urls]
         elif state.final:
-            found["failed"].append(f"No pictures of {breed}: {state.error or state.state}")
+            found["failed"].append(f"No pictures of {breed}: the dog API has none, or did not answer.")
         else:
-            found["waiting"] += 1
+            found["waiting"] += count
     return found
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, sync_playwright
 from loadtests.local.processes import StackOptions
 from loadtests.local.stack import LocalStack
 
-from .dog_api import DogApi
+from ..dog_api import DogApi
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")

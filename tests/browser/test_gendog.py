@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from .dog_api import UNKNOWN, DogApi
+from ..dog_api import UNKNOWN, DogApi
 
 expect.set_options(timeout=20_000)
 
@@ -60,6 +60,7 @@ def test_more_pictures_come_first_and_survive_a_reload(page: Page) -> None:
     page.reload()
     expect(pictures(page)).to_have_count(3)
     expect(page.get_by_label("Breed")).to_have_value("labrador")
+    expect(page.get_by_label("How many")).to_have_value("1")
 
 
 def test_clearing_takes_them_all_away(page: Page) -> None:

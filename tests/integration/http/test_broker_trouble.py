@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import FrontEnd, wait_until
+from ...front_end import FrontEnd, wait_until
 
 # The bound, with room for a busy machine: the request itself is cut off by the front end, not by us.
 WITHIN = 5.0

@@ -13,7 +13,7 @@ from app.broker.dead_letters import DeadLetters
 from app.broker.message import TaskMessage
 from app.broker.url import parse_url
 
-from .conftest import wait_until
+from ...front_end import wait_until
 
 
 def let_die(channel: Any, *messages: TaskMessage) -> None:

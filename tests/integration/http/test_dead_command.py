@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from app.broker.message import TaskMessage
 from loadtests.commands.dead import dead
 
-from .conftest import wait_until
+from ...front_end import wait_until
 
 
 @pytest.fixture

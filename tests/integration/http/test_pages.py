@@ -18,11 +18,11 @@ def test_ordering_sends_a_task_and_shows_the_page_again(front: Any, channel: Any
     answer = front.post("/", data={"submit": "getDogPics", "breed": "pug", "limit": "3"})
     assert answer.status_code == 200  # after the redirect
     assert [step.status_code for step in answer.history] == [303]
-    assert 'data-waiting="1"' in answer.text
+    assert 'data-waiting="3"' in answer.text
     _, properties, body = channel.basic_get("io", auto_ack=True)
     assert properties.headers["task"] == "get_dog_pics"
     assert body.startswith(b'[["pug",3]')
-    assert front.get("/pictures").json() == {"pictures": [], "waiting": 1, "failed": []}
+    assert front.get("/pictures").json() == {"pictures": [], "waiting": 3, "failed": []}
     cleared = front.post("/", data={"submit": "clearDogPics"})
     assert 'data-waiting="0"' in cleared.text
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import wait_until
+from ...front_end import wait_until
 
 pytestmark = pytest.mark.usefixtures("workers")
 

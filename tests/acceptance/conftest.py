@@ -1,0 +1,151 @@
+"""One suite for any target:
+
+    pytest tests/acceptance                                    the local stack, brought up and taken away
+    pytest tests/acceptance --url https://… --token …          any other
+    pytest tests/acceptance --url … --restart ./restart        … that can be told `./restart worker|web|broker`
+
+Without what a target does not offer, a test is skipped and says what was missing.
+"""
+
+import os
+import shlex
+import signal
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtests.local.processes import StackOptions
+from loadtests.local.stack import LocalStack
+
+from ..dog_api import DogApi
+from ..front_end import FrontEnd, wait_until
+
+ROOT = Path(__file__).parents[2]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("acceptance")
+    group.addoption("--url", help="the front end to test; without it, a local stack")
+    group.addoption("--token", default=os.environ.get("WARREN_TOKEN"), help="its token (WARREN_TOKEN)")
+    group.addoption("--restart", help="a command that restarts the part its last argument names: worker, web or broker")
+    group.addoption("--download", help="an address that the target's workers may download from")
+
+
+@dataclass
+class Target:
+    """What is tested, and what it offers beyond HTTP."""
+
+    front: FrontEnd
+    restart: Callable[[str], None] | None
+    download: str | None
+    # Whether the workers may fetch from private addresses, such as a stand-in for the dog API on this machine.
+    own_pictures: bool
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """The target under test."""
+    config = request.config
+    url, token = config.getoption("--url", None), config.getoption("--token", None)
+    if url is None:
+        yield from local(tmp_path_factory.mktemp("acceptance") / "stack")
+        return
+    front = FrontEnd(url.rstrip("/"))
+    if token:
+        front.headers["Authorization"] = f"Bearer {token}"
+    command = config.getoption("--restart")
+
+    def restart(part: str) -> None:
+        subprocess.run([*shlex.split(command), part], check=True, timeout=300)
+
+    yield Target(front, restart if command else None, config.getoption("--download"), False)
+
+
+def local(folder: Path) -> Iterator[Target]:
+    """The local stack, with a token as it would have elsewhere, and a stand-in for the dog API."""
+    api, token = DogApi(), uuid.uuid4().hex
+    settings = {"WARREN_DOG_API": api.url, "WARREN_DOWNLOAD_PRIVATE": "true"}
+    options = StackOptions(stack_file=ROOT / "stack.yml", token=token, environment=settings)
+    try:
+        with LocalStack(folder, options, throwaway=True) as stack:
+            front = FrontEnd(stack.url)
+            front.headers["Authorization"] = f"Bearer {token}"
+
+            def restart(part: str) -> None:
+                if part == "broker":
+                    stack.restart_broker()
+                else:
+                    for process in stack.processes():
+                        if process.role == part:
+                            stack.kill(process.name, signal.SIGTERM)
+
+            yield Target(front, restart, f"{api.origin}/pictures/pug-1.svg", True)
+    finally:
+        api.stop()
+
+
+@pytest.fixture
+def front(target: Target) -> FrontEnd:
+    """The target's front end."""
+    return target.front
+
+
+class Run:
+    """Measured tasks of one test, and their records."""
+
+    def __init__(self, front: FrontEnd) -> None:
+        self.id = f"acceptance-{uuid.uuid4().hex[:12]}"
+        self.accepted: list[str] = []
+        self.records: list[dict[str, Any]] = []
+        self._front, self._query = front, ""
+
+    def send(self, task: str, *args: Any, **more: Any) -> str:
+        """Send one; its id."""
+        answer = self._front.post(f"/tasks/{task}", json={"args": args, **more}, headers={"Warren-Run": self.id})
+        assert answer.status_code == 202, answer.text
+        self.accepted.append(answer.json()["id"])
+        return self.accepted[-1]
+
+    def send_many(self, count: int, task: str) -> None:
+        """Send until so many are accepted, as a client does that sends again what was refused."""
+        missing = count
+        while missing:
+            body = {"tasks": [{"task": task}] * min(missing, 50)}
+            try:
+                answer = self._front.post("/batches", json=body, headers={"Warren-Run": self.id})
+                items = answer.json().get("items", [])
+            except OSError:  # the front end is being restarted
+                items = []
+            taken = [item["id"] for item in items if item.get("state") == "accepted"]
+            self.accepted += taken
+            missing -= len(taken)
+
+    def finished(self, within: float = 60) -> list[dict[str, Any]]:
+        """Records, once each accepted task has ended at least once."""
+
+        def all_ended() -> bool:
+            self._read()
+            return set(self.accepted) <= {record["id"] for record in self.records}
+
+        wait_until(all_ended, f"the end of all {len(self.accepted)} tasks", within)
+        return self.records
+
+    def _read(self) -> None:
+        try:
+            answer = self._front.get(f"/runs/{self.id}/records?wait=2{self._query}")
+        except OSError:
+            return
+        if answer.ok:
+            self.records += answer.json()["records"]
+            self._query = f"&after={answer.json()['next']}"
+
+
+@pytest.fixture
+def run(front: FrontEnd) -> Run:
+    """A run of its own."""
+    return Run(front)
