@@ -95,13 +95,14 @@ def stop(environment: Environment, **_: Any) -> None:
 
 
 def _on_halt(environment: Any, msg: Any, **_: Any) -> None:
-    counts = current.halt() if current else {"accepted": 0}
+    counts = current.halt() if current else {"accepted": 0, "unknown": []}
     environment.runner.send_message("warren-halted", counts)
 
 
 def _on_halted(environment: Any, msg: Any, **_: Any) -> None:
     if current:
         current.reports[msg.node_id] = msg.data["accepted"]
+        current.unknown.update(msg.data["unknown"])
 
 
 _ended: set[str] = set()

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 EVERY = 0.1  # seconds between two looks
 BATCH = 150_000  # bytes in one message, about 500 lines
 ADOPT_EVERY = 5.0
+EMPTY_FOR = 60.0  # after that, a folder that nobody holds and nothing is in goes
 RECONNECT_AFTER = 1.0
 LAST_CHANCE = 5.0  # seconds for what is left when the worker stops; what stays is sent by the next worker
 
@@ -115,7 +116,8 @@ class Shipper:
                 self._adopted.remove(folder)
         mine = {self._own.path, *(folder.path for folder in self._adopted)}
         for path in sorted(Path(self._own.path.parent).iterdir()):
-            if path not in mine and any(path.glob("*.lines")):
+            # Without lines it may be one that its worker has only just made.
+            if path not in mine and (any(path.glob("*.lines")) or time.time() - path.stat().st_mtime > EMPTY_FOR):
                 try:
                     self._adopted.append(Folder(path))
                     log.info("taking over the records of %s", path.name)

@@ -8,6 +8,7 @@ nothing will be added any more. The kernel gives locks back however a process en
 import fcntl
 import logging
 import os
+import shutil
 import threading
 import time
 from collections import deque
@@ -23,7 +24,7 @@ MOST_KEPT = 100_000
 
 
 class SpoolBusy(Exception):
-    """Another worker of the same name uses this folder."""
+    """The folder's worker lives, or another one is seeing to what it left."""
 
 
 class Spool:
@@ -138,7 +139,7 @@ class Folder:
         except BlockingIOError:
             os.close(self._lock)
             self._lock = -1
-            raise SpoolBusy(f"{path} is in use by another worker of that name") from None
+            raise SpoolBusy(f"{path} is in use") from None
 
     def segments(self) -> list[Segment]:
         """Every segment, oldest first."""
@@ -157,9 +158,12 @@ class Folder:
         return not self._open
 
     def close(self) -> None:
+        """Let go of it, and remove it when nothing is left in it."""
         for segment in self._open.values():
             segment.close()
         self._open.clear()
+        if not any(self.path.glob(f"*{SUFFIX}")):
+            shutil.rmtree(self.path, ignore_errors=True)
         self._after_fork()
 
     def _after_fork(self) -> None:

@@ -85,7 +85,11 @@ class _Reading:
         self._marker = b'"run":' + quote(run).encode("ascii") + b","
         self._from = (int(match["offset"]), int(match["line"])) if match["offset"] else (0, 0)
         # The broker starts at the chunk that holds the position asked for, which is at it or before.
-        self.start: Any = self._from[0] if match["offset"] else datetime.fromtimestamp(float(match["since"]), UTC)
+        # One message back: for a position that is not there yet the broker takes whatever comes next, and that may be
+        # later than what was asked for.
+        self.start: Any = (
+            max(0, self._from[0] - 1) if match["offset"] else datetime.fromtimestamp(float(match["since"]), UTC)
+        )
 
     def on_message(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         if self.full:

@@ -17,7 +17,7 @@ from loadtests.generator import options, parts, replay, schedule
 from loadtests.generator.follower import Follower, drain
 from loadtests.generator.front_end import FrontEnd, FrontEndError
 from loadtests.generator.meta import write_meta
-from loadtests.generator.outcome import ACCEPTED
+from loadtests.generator.outcome import ACCEPTED, UNKNOWN
 from loadtests.generator.pacing import Pacer
 from loadtests.generator.run_id import new_run_id
 from loadtests.generator.watch import watch_queues, watch_self
@@ -43,6 +43,7 @@ class LoadRun:
         self.follows = not isinstance(environment.runner, WorkerRunner)
         self.run_id: str = self.options.run_id or new_run_id()
         self.accepted = 0
+        self.unknown: set[str] = set()
         self.stopping = False
         self.pacer: Pacer | None = None
         self.follower: Follower | None = None
@@ -127,6 +128,8 @@ class LoadRun:
         self.sent.write(line)
         if line["outcome"] == ACCEPTED:
             self.accepted += 1
+        elif line["outcome"] == UNKNOWN:
+            self.unknown.add(line["id"])
 
     def _on_task(self, record: dict[str, Any]) -> None:
         """A task's whole life, in Locust's own tables: from when it was to be sent until it was done."""
@@ -152,20 +155,21 @@ class LoadRun:
         elif not self.stopping:
             gevent.spawn(runner.quit if self.options.headless else runner.stop)
 
-    def halt(self) -> dict[str, int]:
+    def halt(self) -> dict[str, Any]:
         """Send no more; wait for what is in flight. This process' counts."""
         self.stopping = True
         if self.pacer and not self.pacer.halted:
             if not self.pacer.halt(PATIENCE):
                 log.warning("%d requests were not answered in time; their fate is unknown", self.pacer.in_flight)
             self.sent.flush()
-        return {"accepted": self.accepted}
+        return {"accepted": self.accepted, "unknown": sorted(self.unknown)}
 
     def finish(self) -> None:
         """Follow what is still under way, then close the parts."""
         if self.follower:
             self.follower.stop()
             accepted = sum(self.reports.values()) + self.accepted
+            self.follower.unknown = self.unknown
             letters = drain(self.follower, accepted, float(self.options.drain), log.info)
             part = self._part("dead")
             for letter in letters:
