@@ -50,7 +50,7 @@ STAGES = (
         "known",
         "generator",
         "branch",
-        "until the generator read the record; it looks a few times a second",
+        "until the generator read the record; it looks once a second",
         2,
     ),
     Stage("scheduled", "answered", "whole", "total", "until the 202: what the caller waits"),

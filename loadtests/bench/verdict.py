@@ -21,6 +21,14 @@ def judge(results: Path, phase: str, offered: float | None) -> Probe:
         return _judge(db, results, phase, offered)
 
 
+def lateness(results: Path, phase: str) -> float:
+    """The generator's own lateness in a phase after its warm-up: 99th percentile, seconds."""
+    with join.database() as db:
+        join.load_kind(db, results, "sends", phase)
+        meta = next(each for each in join.phases(results) if each["phase"] == phase)
+        return _generator_late(db, meta["started"] + float(meta["warmup"]))
+
+
 def _judge(db: duckdb.DuckDBPyConnection, results: Path, phase: str, offered: float | None) -> Probe:
     meta = next(each for each in join.phases(results) if each["phase"] == phase)
     begin = meta["started"] + float(meta["warmup"])
@@ -41,7 +49,7 @@ def _judge(db: duckdb.DuckDBPyConnection, results: Path, phase: str, offered: fl
         [begin, last],
     ).fetchone() or (0, 0)
     slope = backlog_slope(_backlog(db, begin, last))
-    late, cpu = _generator(db, begin)
+    late, cpu = _generator_late(db, begin), _generator_cpu(db, begin)
     rate = done / (last - begin)
     common = {"phase": phase, "offered": offered, "done": rate, "slope": slope}
     if cpu > CPU:
@@ -91,10 +99,14 @@ def backlog_slope(points: list[tuple[float, float]]) -> float:
     return slope
 
 
-def _generator(db: duckdb.DuckDBPyConnection, begin: float) -> tuple[float, float]:
-    """The generator's own lateness (99th percentile, seconds) and the mean CPU share of its busiest process."""
+def _generator_late(db: duckdb.DuckDBPyConnection, begin: float) -> float:
     query = "SELECT quantile_cont(sent - greatest(scheduled, free), 0.99) FROM sends WHERE scheduled >= $1"
-    late = db.execute(query, [begin]).fetchone()
+    row = db.execute(query, [begin]).fetchone()
+    return float(row[0] or 0) if row else 0.0
+
+
+def _generator_cpu(db: duckdb.DuckDBPyConnection, begin: float) -> float:
+    """Mean share of a core of the busiest generator process."""
     query = "SELECT max(mean) FROM (SELECT avg(cpu) AS mean FROM self WHERE ts >= $1 GROUP BY host, pid)"
-    cpu = db.execute(query, [begin]).fetchone()
-    return float(late[0] or 0) if late else 0.0, float(cpu[0] or 0) if cpu else 0.0
+    row = db.execute(query, [begin]).fetchone()
+    return float(row[0] or 0) if row else 0.0

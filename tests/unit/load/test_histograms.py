@@ -28,9 +28,9 @@ def test_percentiles_are_those_of_the_sorted_list(made_run):
 def test_a_stall_of_two_seconds_shows_in_full(made_run):
     """100 tasks a second for 100 s; everything stands still from second 50 to 52. An honest percentile knows it.
 
-    200 tasks were due while it stood; they waited 2 s, 1.99 s, … 0.01 s. So 2 % of the tasks are slow: p99 is the
-    middle of them, 1 s, and p99.9 leaves the worst ten: 1.9 s. A generator that waits for answers would have sent one task
-    in the stall and reported p99 as 6 ms.
+    200 tasks were due while it stood; they waited 2 s, 1.99 s, … 0.01 s. So 2 % of the tasks are slow: p99
+    is the middle of them, 1 s, and p99.9 leaves the worst ten: 1.9 s. A generator that waits for answers would have
+    sent one task in the stall and reported p99 as 6 ms.
     """
     made = made_run()
     for number in range(10_000):
