@@ -146,5 +146,5 @@ class Loop(bootsteps.StartStopStep):
 
     def stop(self, consumer: Any) -> None:
         """The loop was left: the connection is lost, or the worker stops."""
-        consumer.app.worker_context.stop.in_loop = False
+        consumer.app.worker_context.stop.left_loop()
         consumer.app.worker_context.pulse.lost()

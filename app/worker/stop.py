@@ -45,6 +45,12 @@ class Stop:
             # Not connected: nothing is in hand that the broker has not taken back already.
             state.should_stop = os.EX_OK
 
+    def left_loop(self) -> None:
+        """The connection is lost. A stop that was wanted already must not wait for a broker that may never be back."""
+        self.in_loop = False
+        if self._asked is not None:
+            state.should_stop = os.EX_OK
+
     def turn(self, consumer: Any) -> None:
         """To be called from the loop, a few times a second."""
         if self._asked is None:

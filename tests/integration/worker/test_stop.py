@@ -71,3 +71,16 @@ def test_a_killed_worker_loses_no_task_and_no_record(stack: Any, wait_until: Any
     assert any(record["redelivered"] for record in stack.records())
     assert again.stop() == 0
     assert stack.take("io") == []
+
+
+def test_a_worker_told_to_stop_as_the_broker_goes_away_ends(stack: Any, rabbit: Any) -> None:
+    worker = stack.worker("fast")
+    # Both at once: it wakes to a signal and a broken connection.
+    worker.signal(signal.SIGSTOP)
+    worker.signal(signal.SIGTERM)
+    rabbit.kill()
+    try:
+        worker.signal(signal.SIGCONT)
+        assert worker.ended() == 0
+    finally:
+        rabbit.start()
