@@ -239,3 +239,9 @@ def failing_server() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/file.bin"
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def patience() -> Callable[..., Any]:
+    """`wait_until` for fixtures that live longer than a test."""
+    return wait_until
