@@ -19,8 +19,9 @@ from app.web.problems import RETRY_AFTER, Problem
 from app.web.services import Services, services
 from app.web.tasks import Id
 
-# Seconds between two looks for a change, and after how many a silent stream says that it is alive.
-LOOK_EVERY, SAY_SOMETHING = 0.25, 15.0
+# Seconds between two looks for a change, and after how many a silent stream says something: writing is what shows that
+# its reader is gone.
+LOOK_EVERY, SAY_SOMETHING = 0.25, 5.0
 # Seconds after which a stream ends, so that a place is not held for ever; browsers come back by themselves.
 LONGEST_STREAM = 600.0
 

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 from app.web.problems import Problem
 
 # Strict: JSON's "3" is no number. The task gets what was sent, so what was sent has to fit.
-_STRICT = ConfigDict(strict=True)
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 Check = Callable[..., None]
 
 

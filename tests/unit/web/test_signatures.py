@@ -55,6 +55,7 @@ def test_what_fits_passes_and_runs_nothing(task: str, args: list, kwargs: dict) 
         ("measure", [1], {"depth": 1}, "there is no argument 'depth'"),
         ("measure", ["1"], {}, "argument 1"),
         ("measure", [True], {}, "argument 1"),
+        ("measure", [float("nan")], {}, "argument 1"),
         ("measure", [None], {}, "argument 1"),
         ("measure", [1], {"unit": 3}, "argument 'unit'"),
         ("bound", [], {}, "argument 'names' is missing"),
