@@ -11,7 +11,8 @@ from pika.exceptions import AMQPError
 from app.broker.topology import RECORDS
 from app.broker.url import BrokerAddress
 from app.contract import Contract
-from app.records.spool import Folder, Segment, SpoolBusy
+from app.records.lock import Taken
+from app.records.spool import Folder, Segment
 
 log = logging.getLogger(__name__)
 
@@ -121,5 +122,5 @@ class Shipper:
                 try:
                     self._adopted.append(Folder(path))
                     log.info("taking over the records of %s", path.name)
-                except SpoolBusy:
+                except Taken:
                     continue

@@ -14,6 +14,8 @@ import time
 from collections import deque
 from pathlib import Path
 
+from app.records.lock import ProcessLock
+
 log = logging.getLogger(__name__)
 
 SUFFIX = ".lines"
@@ -21,10 +23,6 @@ SUFFIX = ".lines"
 SEGMENT = 4_000_000
 # Lines kept in memory while the disk takes none.
 MOST_KEPT = 100_000
-
-
-class SpoolBusy(Exception):
-    """The folder's worker lives, or another one is seeing to what it left."""
 
 
 class Spool:
@@ -125,21 +123,12 @@ class Segment:
 
 
 class Folder:
-    """A worker's folder of segments, held by one process at a time. Raises SpoolBusy when another holds it."""
+    """A worker's folder of segments, held by one process at a time. Raises Taken when another holds it."""
 
     def __init__(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._lock = os.open(path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        # A forked child shares this lock; it lets go, or a child that outlives its parent would keep the folder.
-        os.register_at_fork(after_in_child=self._after_fork)
+        self._lock = ProcessLock(path / "lock")
         self._open: dict[Path, Segment] = {}
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
-            self._lock = -1
-            raise SpoolBusy(f"{path} is in use") from None
 
     def segments(self) -> list[Segment]:
         """Every segment, oldest first."""
@@ -164,9 +153,4 @@ class Folder:
         self._open.clear()
         if not any(self.path.glob(f"*{SUFFIX}")):
             shutil.rmtree(self.path, ignore_errors=True)
-        self._after_fork()
-
-    def _after_fork(self) -> None:
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._lock.release()

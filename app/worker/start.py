@@ -15,6 +15,7 @@ from app.broker.url import BrokerAddress
 from app.celery_app import create_app
 from app.contract import Contract, Pool, load_contract
 from app.records import hooks
+from app.records.lock import ProcessLock, Taken
 from app.records.shipper import Shipper
 from app.records.spool import Folder, Spool
 from app.settings import Settings
@@ -47,6 +48,10 @@ def run_worker(pool_name: str, index: int) -> int:
     node = f"{pool_name}-{index}@{socket.gethostname()}"
     pool = contract.pools[pool_name]
     _fit(app, pool)
+    try:
+        ProcessLock(settings.warren_data_dir / "workers" / node)
+    except Taken as error:
+        raise click.ClickException(f"a worker {node} runs here already; give this one another --index") from error
     # A folder of its own for each start: what a killed predecessor left, another worker may be sending already.
     folder = Folder(settings.warren_data_dir / "records" / f"{node}.{time.time_ns()}")
     spool, shipper = Spool(folder.path), Shipper(address, contract, folder)
