@@ -22,8 +22,10 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadtests.generator import options
-from loadtests.generator.run import PATIENCE, LoadRun, NotStarted
+from loadtests.generator import options, publisher
+from loadtests.generator.broker import Link
+from loadtests.generator.following import NotStarted
+from loadtests.generator.run import PATIENCE, LoadRun
 from loadtests.generator.sender import Sender
 
 log = logging.getLogger("warren")
@@ -34,6 +36,14 @@ current: LoadRun | None = None
 class WarrenUser(Sender):
     """Takes the next arrival of this process' share, waits for its instant, sends it, waits for the answer."""
 
+    link: Link | None = None
+
+    def on_start(self) -> None:
+        """With `--broker` a sender has a connection of its own in the place of an HTTP client."""
+        options = self.environment.parsed_options
+        if options and options.broker:
+            self.link = Link(options.broker, options.queue)
+
     @task
     def send_next(self) -> None:
         run = current
@@ -41,7 +51,10 @@ class WarrenUser(Sender):
         if run is None or run.pacer is None or due is None:
             raise StopUser
         try:
-            self.send(due, run.options.token, run.run_id if run.measured else None, run.on_line)
+            if self.link:
+                publisher.send(self.link, due, run.run_id, run.on_line, events.request.fire)
+            else:
+                self.send(due, run.options.token, run.run_id if run.measured else None, run.on_line)
         finally:
             run.pacer.done()
 
@@ -53,6 +66,8 @@ events.init_command_line_parser.add_listener(options.add_to)
 def register(environment: Environment, **_: Any) -> None:
     """Messages between the master and its workers, beyond Locust's own."""
     runner: Any = environment.runner
+    if environment.parsed_options and environment.parsed_options.broker:
+        environment.host = "broker"  # Locust's HTTP user asks for one
     if isinstance(runner, WorkerRunner):
         runner.register_message("warren-halt", _on_halt, concurrent=True)
     elif isinstance(runner, MasterRunner):

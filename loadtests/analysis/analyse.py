@@ -77,6 +77,11 @@ def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: 
             )
     rate = asked.rate if asked.made_by == "bench" else (latency_run.done if latency_run else None)
     _note(notes, counts, check, values)
+    unknown = list(UNKNOWN)
+    if counts.not_known:
+        unknown.insert(
+            0, f"what became of {counts.not_known:,} accepted tasks: nobody tells (`done` counts accepted ones)"
+        )
     if reasons:  # no number comes out of a run that is not valid
         rate, values = None, {name: _withheld(each) for name, each in values.items()}
     return Result(
@@ -87,7 +92,7 @@ def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: 
         valid=not reasons,
         reasons=reasons,
         notes=notes,
-        unknown=UNKNOWN,
+        unknown=unknown,
         ledger=counts,
         throughput=Throughput(rate=rate, how=asked.how, limit=asked.limit, probes=asked.probes),
         latency=values,
@@ -104,7 +109,8 @@ def _all_of(phase: str) -> str:
 def _latency_run(db: duckdb.DuckDBPyConnection, meta: dict[str, Any], asked: Asked) -> LatencyRun:
     phase = meta["phase"]
     kept = db.execute(
-        f"""SELECT min(scheduled), max(scheduled), count(*) FILTER (WHERE finishes > 0) FROM tasks
+        f"""SELECT min(scheduled), max(scheduled),
+            count(*) FILTER (WHERE finishes > 0 OR state = 'not known') FROM tasks
             WHERE {measured(phase)}"""  # noqa: S608
     ).fetchone() or (None, None, 0)
     cut = db.execute(f"SELECT count(*) FROM tasks WHERE {_all_of(phase)} AND warmup").fetchone()  # noqa: S608

@@ -85,10 +85,10 @@ def load_kind(db: duckdb.DuckDBPyConnection, results: Path, kind: str, only: str
 
 
 def load_phases(db: duckdb.DuckDBPyConnection, results: Path) -> None:
-    """Make the table of phases: when each began and how much of it was warm-up, in seconds. Raises BadResults."""
-    db.execute("CREATE TABLE phases (phase VARCHAR, started DOUBLE, warmup DOUBLE)")
-    rows = [(p["phase"], p["started"], float(p.get("warmup") or 0)) for p in phases(results)]
-    db.executemany("INSERT INTO phases VALUES (?, ?, ?)", rows)
+    """Make the table of phases: when each began, how long its warm-up was, whether tasks' ends are known."""
+    db.execute("CREATE TABLE phases (phase VARCHAR, started DOUBLE, warmup DOUBLE, followed BOOLEAN)")
+    rows = [(p["phase"], p["started"], float(p.get("warmup") or 0), p.get("followed", True)) for p in phases(results)]
+    db.executemany("INSERT INTO phases VALUES (?, ?, ?, ?)", rows)
 
 
 def join(db: duckdb.DuckDBPyConnection, results: Path) -> None:
@@ -118,7 +118,7 @@ def join(db: duckdb.DuckDBPyConnection, results: Path) -> None:
             e.done.received AS received, e.done.started AS started, e.done.finished AS finished, e.done.known AS known,
             CASE WHEN e.done IS NOT NULL THEN e.done.state WHEN l.id IS NOT NULL THEN 'dead'
                  WHEN e.revoked THEN 'revoked' WHEN e.expired THEN 'expired'
-                 WHEN s.outcome = 'accepted' THEN 'missing' END AS state,
+                 WHEN s.outcome <> 'accepted' THEN NULL WHEN p.followed THEN 'missing' ELSE 'not known' END AS state,
             coalesce(e.attempts, 0) AS attempts, coalesce(e.finishes, 0) AS finishes,
             coalesce(e.redelivered, false) AS redelivered, l.id IS NOT NULL AS dead, l.reason AS dead_reason,
             coalesce(e.done.worker, e.latest.worker) AS worker, s.error

@@ -28,7 +28,8 @@ class Ledger(BaseModel):
     dead_lettered: int = Field(description="of the accepted: not finished, and among the dead letters")
     revoked: int
     expired: int
-    missing: int = Field(description="accepted − finished − dead_lettered − revoked − expired")
+    missing: int = Field(description="accepted − finished − dead_lettered − revoked − expired (− not_known)")
+    not_known: int = Field(description="accepted by a stack that tells nothing of its tasks")
     duplicated: int = Field(description="tasks that finished more than once")
     surplus: int = Field(description="finishes beyond the first")
     redelivered: int = Field(description="tasks of which an attempt was a redelivery")
@@ -65,6 +66,7 @@ def ledger(db: duckdb.DuckDBPyConnection) -> Ledger:
         revoked=accepted("state = 'revoked'"),
         expired=accepted("state = 'expired'"),
         missing=missing,
+        not_known=accepted("state = 'not known'"),
         duplicated=count("finishes > 1"),
         surplus=int(surplus[0]) if surplus else 0,
         redelivered=count("redelivered"),

@@ -36,36 +36,38 @@ def _judge(db: duckdb.DuckDBPyConnection, results: Path, phase: str, offered: fl
     last, bad = db.execute(query).fetchone() or (None, 0)
     if last is None or last <= begin:
         return Probe(phase=phase, offered=offered, done=0.0, slope=0.0, verdict="overloaded", why="nothing was sent")
-    db.execute(
-        """CREATE TABLE moments AS SELECT scheduled, finished FROM sends LEFT JOIN (
-             SELECT id, min(finished) AS finished FROM records WHERE state IN ('success', 'failure') GROUP BY id
-           ) USING (id)"""
+    # A stack that tells nothing of its tasks is judged by what it accepted.
+    done = (
+        "(SELECT id, min(finished) AS finished FROM records WHERE state IN ('success', 'failure') GROUP BY id)"
+        if meta.get("followed", True)
+        else "(SELECT id, answered AS finished FROM sends WHERE outcome = 'accepted')"
     )
+    db.execute(f"CREATE TABLE moments AS SELECT scheduled, finished FROM sends LEFT JOIN {done} USING (id)")  # noqa: S608
     if offered is None:
         return _estimate(db, phase, begin)
-    due, done = db.execute(
+    due, finished = db.execute(
         """SELECT count(*) FILTER (WHERE scheduled BETWEEN $1 AND $2),
              count(*) FILTER (WHERE finished BETWEEN $1 AND $2) FROM moments""",
         [begin, last],
     ).fetchone() or (0, 0)
     slope = backlog_slope(_backlog(db, begin, last))
     late, cpu = _generator_late(db, begin), _generator_cpu(db, begin)
-    rate = done / (last - begin)
+    rate = finished / (last - begin)
     common = {"phase": phase, "offered": offered, "done": rate, "slope": slope}
     if cpu > CPU:
         why = f"a generator process used {cpu:.0%} of its core"
         return Probe(**common, verdict="generator saturated", why=why)
     if bad:
         return Probe(**common, verdict="overloaded", why=f"{bad:,} requests were not accepted")
-    if done < SHARE * due:
-        return Probe(**common, verdict="overloaded", why=f"{done / due:.0%} of what was due was done")
+    if finished < SHARE * due:
+        return Probe(**common, verdict="overloaded", why=f"{finished / due:.0%} of what was due was done")
     if slope > (1 - SHARE) * offered:
         return Probe(**common, verdict="overloaded", why=f"the backlog grew by {slope:.0f} tasks a second")
     if late > LATE_P99:
         return Probe(
             **common, verdict="overloaded", why=f"sending fell {late * 1000:.0f} ms behind: no CPU left on this machine"
         )
-    return Probe(**common, verdict="sustained", why=f"{done / due:.1%} done, backlog flat")
+    return Probe(**common, verdict="sustained", why=f"{finished / due:.1%} done, backlog flat")
 
 
 def _estimate(db: duckdb.DuckDBPyConnection, phase: str, begin: float) -> Probe:

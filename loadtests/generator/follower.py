@@ -94,7 +94,7 @@ class Follower:
         return letters
 
 
-def drain(follower: Follower, accepted: int, patience: float, say: Callable[[str], None]) -> list[dict[str, Any]]:
+def drain(follower: Any, accepted: int, patience: float, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Wait until `accepted` tasks are accounted for, or nothing new came for `patience` seconds. The dead letters."""
     said, looked, letters = 0.0, 0.0, list[dict[str, Any]]()
     follower.news = time.monotonic()

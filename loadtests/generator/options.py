@@ -87,7 +87,14 @@ def add_to(parser: Any) -> None:
     add("--unmeasured", action="store_true", help="send without the headers that make a task measured")
     add("--drain", type=_seconds, default=30.0, help="at the end, wait for tasks until none came for so long (30 s)")
     add("--download-url", default="", help="what the download scenario fetches")
-    add("--broker", metavar="URL", default="", help="publish straight to this broker (amqp://…)", **secret)
+    add(
+        "--broker",
+        metavar="URL",
+        env_var="WARREN_BROKER_URL",
+        default="",
+        help="publish straight to this broker (amqp://…) [env WARREN_BROKER_URL]",
+        **secret,
+    )
     add("--queue", default="", help="with --broker: the queue to publish to")
     hidden = {"include_in_web_ui": False, "help": argparse.SUPPRESS}
     add("--run-id", type=_run_id, default="", **hidden)

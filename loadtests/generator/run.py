@@ -13,24 +13,23 @@ import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtests import scenarios
-from loadtests.generator import options, parts, replay, schedule
+from loadtests.generator import following, options, parts, replay, schedule
+from loadtests.generator.broker import EventFollower
 from loadtests.generator.follower import Follower, drain
-from loadtests.generator.front_end import FrontEnd, FrontEndError
+from loadtests.generator.following import NotStarted
+from loadtests.generator.front_end import FrontEnd
 from loadtests.generator.meta import write_meta
 from loadtests.generator.outcome import ACCEPTED, UNKNOWN
 from loadtests.generator.pacing import Pacer
 from loadtests.generator.run_id import new_run_id
-from loadtests.generator.watch import watch_queues, watch_self
+from loadtests.generator.watch import watch_self
 
 log = logging.getLogger("warren")
 
 # Seconds: until the workers have the start message; for requests in flight at the end (a front end's limit is shorter).
 LEAD, PATIENCE = 1.0, 12.0
 FLUSH = 0.5
-
-
-class NotStarted(Exception):
-    """The run cannot start; nothing was sent. The text says what to do."""
+SILENT = 5.0
 
 
 class LoadRun:
@@ -46,7 +45,7 @@ class LoadRun:
         self.unknown: set[str] = set()
         self.stopping = False
         self.pacer: Pacer | None = None
-        self.follower: Follower | None = None
+        self.follower: Follower | EventFollower | None = None
         self.greenlets: list[gevent.Greenlet] = []
         self.folder = parts.folder(Path(self.options.results), self.options.phase) if self.options.results else None
         self.front = FrontEnd(environment.host or "", self.options.token, self.options.ca)
@@ -69,20 +68,9 @@ class LoadRun:
         self.options.started = time.time() + (LEAD if not self.sends else 0.2)
         # Sent to the workers with the options: each finds its share of the plan by its place in this list.
         self.options.generators = sorted(c.id for c in runner.clients.ready) if isinstance(runner, MasterRunner) else []
-        if self.measured:
-            try:
-                self.front.records(self.run_id, None, time.time(), 0)
-            except FrontEndError as error:
-                if error.status != 404:
-                    raise NotStarted(str(error)) from error
-                log.warning("this front end tells nothing of its tasks (no /runs): only its answers are measured")
-            else:
-                part = self._part("records")
-                self.follower = Follower(self.front, self.run_id, self.options.started, part, self._on_task)
-                self._spawn(self.follower.follow)
-                self._spawn(watch_queues, self._part("queues"), self.front)
+        self.follower = following.begin(self)
         if self.folder:
-            write_meta(self.folder, self.environment, ended=None)
+            write_meta(self.folder, self.environment, ended=None, followed=self.follower is not None)
         log.info("run %s%s", self.run_id, f", written to {self.options.results}" if self.folder else "")
 
     def _start_sending(self) -> None:
@@ -94,9 +82,9 @@ class LoadRun:
                 raise NotStarted("this worker came after the start; its share is sent by the others")
             index, count = generators.index(runner.client_id), len(generators)
         self.pacer = Pacer(schedule.share(self._arrivals(), index, count), self.options.started)
-        self.sent = self._part("sends")
-        self._spawn(watch_self, self._part("self"), self.pacer)
-        self._spawn(self._end_with_plan)
+        self.sent = self.part("sends")
+        self.spawn(watch_self, self.part("self"), self.pacer)
+        self.spawn(self._end_with_plan)
 
     def _arrivals(self) -> Any:
         o = self.options
@@ -111,16 +99,14 @@ class LoadRun:
                 arrivals = schedule.plan(o.arrivals, float(o.rate), int(o.seed), scenario, target)
         except Exception as error:
             raise NotStarted(str(error)) from error
-        return (
-            (a for a in arrivals if a.index < int(o.tasks)) if o.replay and o.tasks else _first(arrivals, int(o.tasks))
-        )
+        return _first(arrivals, int(o.tasks))
 
-    def _part(self, kind: str) -> parts.Part:
+    def part(self, kind: str) -> parts.Part:
         part = parts.open_part(self.folder, kind)
-        self._spawn(_flush, part)
+        self.spawn(_flush, part)
         return part
 
-    def _spawn(self, function: Any, *args: Any) -> None:
+    def spawn(self, function: Any, *args: Any) -> None:
         self.greenlets.append(gevent.spawn(function, *args))
 
     def on_line(self, line: dict[str, Any]) -> None:
@@ -131,7 +117,7 @@ class LoadRun:
         elif line["outcome"] == UNKNOWN:
             self.unknown.add(line["id"])
 
-    def _on_task(self, record: dict[str, Any]) -> None:
+    def on_task(self, record: dict[str, Any]) -> None:
         """A task's whole life, in Locust's own tables: from when it was to be sent until it was done."""
         begun = record.get("scheduled") or record.get("received") or record["finished"]
         self.environment.events.request.fire(
@@ -155,6 +141,12 @@ class LoadRun:
         elif not self.stopping:
             gevent.spawn(runner.quit if self.options.headless else runner.stop)
 
+    def _followed(self) -> bool:
+        """Whether what became of the tasks is known. Workers that send no events leave it unknown."""
+        if isinstance(self.follower, EventFollower):
+            return self.follower.events > 0 or not self.accepted
+        return self.follower is not None
+
     def halt(self) -> dict[str, Any]:
         """Send no more; wait for what is in flight. This process' counts."""
         self.stopping = True
@@ -170,15 +162,19 @@ class LoadRun:
             self.follower.stop()
             accepted = sum(self.reports.values()) + self.accepted
             self.follower.unknown = self.unknown
-            letters = drain(self.follower, accepted, float(self.options.drain), log.info)
-            part = self._part("dead")
+            self.accepted = accepted
+            patience = float(self.options.drain)
+            # Workers that sent no event so far will not begin now.
+            patience = patience if self._followed() else min(patience, SILENT)
+            letters = drain(self.follower, accepted, patience, log.info)
+            part = self.part("dead")
             for letter in letters:
                 part.write({key: letter.get(key) for key in ("id", "task", "queue", "reason", "count", "time")})
             part.flush()
         for greenlet in self.greenlets:
             greenlet.kill(block=True)
         if self.folder and self.follows:
-            write_meta(self.folder, self.environment, ended=time.time())
+            write_meta(self.folder, self.environment, ended=time.time(), followed=self._followed())
 
 
 class TaskFailed(Exception):
