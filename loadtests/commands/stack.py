@@ -140,6 +140,9 @@ def _clear_errors() -> Iterator[None]:
     except ContractError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(BAD_INPUT)
+    except OSError as error:  # a full disk, a folder that may not be written
+        click.echo(f"Error: {error.filename or 'the operating system'}: {error.strerror}", err=True)
+        sys.exit(1)
 
 
 def _status(local: LocalStack) -> dict[str, Any]:

@@ -47,17 +47,22 @@ def _end_in_order(
     names = _names(directory, state)
     supervisord.terminate()
     began, said = time.monotonic(), ""
-    while _lives(supervisord):
-        left = ", ".join(name for pid, name in names.items() if psutil.pid_exists(pid))
-        if left and left != said:
-            progress(f"stopping {left}")
-            said = left
-        if grace is not None and time.monotonic() - began > grace:
-            progress(f"not ended within {grace:.0f} s, so killed: {left}")
-            # The supervisor first, or it would start the others again.
-            leftovers.kill([supervisord, *leftovers.marked(state.mark)])
+    try:
+        while _lives(supervisord):
+            left = ", ".join(name for pid, name in names.items() if psutil.pid_exists(pid))
+            if left and left != said:
+                progress(f"stopping {left}")
+                said = left
+            if grace is not None and time.monotonic() - began > grace:
+                progress(f"not ended within {grace:.0f} s, so killed: {left}")
+                break
+            time.sleep(0.1)
+        else:
             return
-        time.sleep(0.1)
+    except KeyboardInterrupt:
+        progress(f"interrupted again, so killed: {said}")
+    # The supervisor first, or it would start the others again.
+    leftovers.kill([supervisord, *leftovers.marked(state.mark)])
 
 
 def _names(directory: Path, state: StackState) -> dict[int, str]:

@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import app
 from app.contract import Contract
 from loadtests.local.ports import LOOPBACK, free_ports
 from loadtests.local.rabbitmq_files import NodeFiles
 
 # The groups in the order in which they start; they stop the other way round.
 GROUPS = ("epmd", "rabbitmq", "workers", "front")
-# Where else the app would look for a broker, and what would reconfigure it or the broker behind our back.
-_NOT_OURS = ("CELERY_", "FLOWER_", "VCAP_", "SERVICE_BINDING_ROOT", "RABBITMQ_", "ERL_", "STACK_FILE", "PORT")
+# Where else the app would look for a broker, and what the stack decides itself; by the beginnings of names.
+_NOT_PASSED_ON = (
+    *("CELERY_BROKER_URL", "WARREN_BROKER_CA", "VCAP_", "SERVICE_BINDING_ROOT", "RABBITMQ_", "ERL_", "FLOWER_"),
+    *("STACK_FILE", "PORT", "WARREN_HOST", "WARREN_PORT", "WARREN_TOKEN", "WARREN_DATA_DIR", "WARREN_METRICS_"),
+    "WARREN_HEARTBEAT_FILE",
+)
 # Seconds from SIGTERM to SIGKILL; the workers' stand in stack.yml. The front end itself gives running requests 8 s.
 _FRONT_STOP, _BROKER_STOP = 15, 60
 
@@ -64,6 +69,7 @@ def app_specs(
         "STACK_FILE": str(options.stack_file.absolute()),
         "WARREN_DATA_DIR": str(directory / "data"),
         "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": str(Path(app.__file__).parents[1]),
     }
 
     def add(name: str, role: str, group: str, user: str, stop: float, arguments: list[str], **own: str) -> ProcessSpec:
@@ -105,9 +111,5 @@ def app_specs(
 
 
 def _inherited() -> dict[str, str]:
-    """Our own environment (proxies, certificates, WARREN_DOG_API, …) without what the stack decides itself."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(_NOT_OURS) or name in ("CELERY_BACKEND_URL",)
-    }
+    """Our own environment (proxies, certificates, CELERY_BACKEND_URL, WARREN_DOG_API, …) without all that."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)}

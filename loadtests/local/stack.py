@@ -5,45 +5,30 @@ with LocalStack(Path(".warren/mine"), throwaway=True) as stack:
 """
 
 import os
-import secrets
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
 import psutil
 
-from app.contract import Contract, load_contract
-from loadtests.local import leftovers, rabbitmq
+from app.contract import load_contract
+from loadtests.local import folder, rabbitmq
 from loadtests.local.ending import clear_leftovers, end_stack
-from loadtests.local.errors import PortTaken, StackError
-from loadtests.local.ports import free_ports, is_free, listener
-from loadtests.local.processes import GROUPS, ProcessSpec, StackOptions, app_specs, broker_specs
-from loadtests.local.rabbitmq_files import ADMIN, NodeFiles, prepare, read
+from loadtests.local.errors import StackError
+from loadtests.local.process_state import ProcessState, read_processes
+from loadtests.local.processes import StackOptions
+from loadtests.local.rabbitmq_files import ADMIN, NodeFiles, read
 from loadtests.local.rabbitmq_program import RabbitMQProgram, installed
 from loadtests.local.readiness import Waiting, wait_for_app, wait_for_broker
+from loadtests.local.starting import choose_port, spawn, start_in_order
 from loadtests.local.state import StackState, locked
-from loadtests.local.supervisor import Supervisor, wait_until_it_answers
+from loadtests.local.supervisor import Supervisor
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class ProcessState:
-    """One child. `restarts` counts starts after the first, `crashes` the ends that nobody asked for."""
-
-    name: str
-    role: str
-    pid: int | None
-    state: str
-    restarts: int
-    crashes: int
-    last_exit: str | None
-    metrics: str | None
+# Seconds that running tasks get when a stack is stopped because something went wrong, or by Ctrl-C.
+_HASTE = 10.0
 
 
 class LocalStack:
@@ -74,7 +59,7 @@ class LocalStack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self.stop(grace=_HASTE if kind else None)
 
     def start(self, progress: Progress = lambda text: None) -> None:
         """Start everything and wait until all of it is ready. Raises StackError or ContractError.
@@ -86,12 +71,15 @@ class LocalStack:
         with locked(self.directory):
             self._refuse_if_up()
             clear_leftovers(self.directory, progress)
+            port = choose_port(self.options)
+            folder.claim(self.directory)
             try:
-                self._start(contract, program, progress)
+                self._supervisord = spawn(self.directory, self.options, port, contract, program, self._bound)
+                start_in_order(self.directory, contract, program, self._supervisord, progress)
             except BaseException as error:
                 if isinstance(error, KeyboardInterrupt):
                     progress("interrupted; stopping what was started")
-                self._stop(progress, grace=10)
+                self._stop(progress, _HASTE)
                 raise
 
     def stop(self, progress: Progress = lambda text: None, grace: float | None = None) -> bool:
@@ -104,26 +92,7 @@ class LocalStack:
 
     def processes(self) -> list[ProcessState]:
         """All children as they are now. Raises StackError when the stack is down."""
-        state = self._need_state()
-        supervisor = state.supervisor(self.directory)
-        try:
-            infos = supervisor.states()
-        except OSError as error:
-            raise StackError(f"the stack in {self.directory} has lost its supervisor; run `warren down`") from error
-        history = supervisor.history()
-        return [
-            ProcessState(
-                name=name,
-                role=role,
-                pid=infos[name]["pid"] or None,
-                state=infos[name]["statename"].lower(),
-                restarts=max(history.starts.get(name, 0) - 1, 0),
-                crashes=history.crashes.get(name, 0),
-                last_exit=history.last_exit.get(name),
-                metrics=state.metrics.get(name),
-            )
-            for name, role in state.roles.items()
-        ]
+        return read_processes(self.directory, self._need_state())
 
     def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal to a child; returns the pid it had. The supervisor starts it again when it ends."""
@@ -193,10 +162,6 @@ class LocalStack:
         """amqp://… of the broker's administrator."""
         return self.node.url(ADMIN)
 
-    @cached_property
-    def _folders(self) -> list[Path]:
-        return [self.directory / name for name in ("log", "heartbeat", "data")]
-
     @property
     def _supervisor(self) -> Supervisor:
         return self._need_state().supervisor(self.directory)
@@ -206,56 +171,6 @@ class LocalStack:
         if state is None:
             raise StackError(f"there is no stack in {self.directory}; start it with `warren up`")
         return state
-
-    def _start(self, contract: Contract, program: RabbitMQProgram, progress: Progress) -> None:
-        port = self._choose_port()
-        for folder in self._folders:
-            folder.mkdir(parents=True, exist_ok=True)
-        self.directory.chmod(0o700)
-        node = prepare(self.directory / "rabbitmq", contract, program, self.options.management)
-        mark = {leftovers.MARK: secrets.token_hex(16)}
-        specs = broker_specs(node, mark) + app_specs(self.directory, contract, self.options, node, mark, port)
-        supervisor = Supervisor.new(self.directory)
-        supervisor.log.unlink(missing_ok=True)
-        state = self._note(specs, supervisor, mark[leftovers.MARK], port)
-        supervisor.write(specs)
-        self._supervisord = supervisor.spawn(dict(os.environ) | mark, self._bound)
-        wait_until_it_answers(supervisor, self._supervisord)
-        waiting = Waiting(supervisor, progress, strict=True)
-        for group in GROUPS[:2]:
-            supervisor.rpc().startProcessGroup(group, False)
-        progress("starting RabbitMQ " + ".".join(map(str, program.version)))
-        wait_for_broker(node, waiting)
-        for group in GROUPS[2:]:
-            supervisor.rpc().startProcessGroup(group, False)
-        progress(f"starting {len(specs) - 2} processes of the app")
-        wait_for_app(state, contract, waiting)
-
-    def _note(self, specs: list[ProcessSpec], supervisor: Supervisor, mark: str, port: int) -> StackState:
-        flower = next((spec.environment["FLOWER_LISTEN_PORT"] for spec in specs if spec.role == "flower"), None)
-        state = StackState(
-            mark=mark,
-            supervisor_port=supervisor.port,
-            supervisor_password=supervisor.password,
-            host=self.options.host,
-            port=port,
-            token=self.options.token,
-            stack_file=str(self.options.stack_file.absolute()),
-            metrics={spec.name: spec.metrics for spec in specs if spec.metrics},
-            heartbeats={spec.name: str(spec.heartbeat) for spec in specs if spec.heartbeat},
-            roles={spec.name: spec.role for spec in specs},
-            flower=flower and f"http://127.0.0.1:{flower}",
-        )
-        state.write(self.directory)
-        return state
-
-    def _choose_port(self) -> int:
-        port = self.options.port
-        if port is None:
-            return free_ports(1)[0]
-        if not is_free(port, self.options.host):
-            raise PortTaken(f"port {port} is taken{listener(port)}; choose another with --port, or stop that one")
-        return port
 
     def _refuse_if_up(self) -> None:
         state = self.state
@@ -268,5 +183,5 @@ class LocalStack:
             self._supervisord.wait()
             self._supervisord = None
         if self._throwaway:
-            shutil.rmtree(self.directory, ignore_errors=True)
+            folder.remove(self.directory)
         return stopped

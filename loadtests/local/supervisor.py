@@ -55,7 +55,8 @@ class Supervisor:
         (self.directory / "log").mkdir(parents=True, exist_ok=True)
         (self.directory / "children").mkdir(exist_ok=True, mode=0o700)
         for spec in specs:
-            description = {"command": spec.command, "environment": spec.environment, "directory": str(Path.cwd())}
+            # In the stack's own folder, because the app would read a `.env` file where it is started.
+            description = {"command": spec.command, "environment": spec.environment, "directory": str(self.directory)}
             write_secret(self.directory / "children" / f"{spec.name}.json", json.dumps(description, indent=1))
         write_secret(self.directory / "supervisord.conf", self._configuration(specs))
 

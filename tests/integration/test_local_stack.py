@@ -14,8 +14,10 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from click.testing import CliRunner
 
-from loadtests.local import leftovers
+from loadtests.commands import stack as commands
+from loadtests.local import leftovers, rabbitmq_program
 from loadtests.local.ports import free_ports, is_free
 from loadtests.local.state import StackState
 
@@ -176,6 +178,41 @@ def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path, moment: str
         assert starting.wait(60) == 130
     assert "stopping what was started" in rest
     assert leftovers.marked(mark) == []
+    assert StackState.read(directory) is None
+
+
+def test_a_folder_with_other_things_in_it_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/precious").write_text("mine")
+    refused = warren("up", directory=tmp_path)
+    assert refused.returncode == 1
+    assert "holds other things" in refused.stderr
+    assert warren("down", "--remove", directory=tmp_path).returncode == 0
+    assert [path.name for path in tmp_path.rglob("*")] == ["data", "precious"]
+
+
+def test_without_a_rabbitmq_the_one_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rabbitmq_program, "_HOMES", (str(tmp_path / "nothing*"),))
+    monkeypatch.delenv("WARREN_RABBITMQ_HOME", raising=False)
+    shown = CliRunner().invoke(commands.up, ["--dir", str(tmp_path / "stack")])
+    assert shown.exit_code == 1
+    assert "sudo scripts/system-packages rabbitmq" in shown.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_off_loopback_a_token_is_required(tmp_path: Path) -> None:
+    everywhere = "0.0.0.0"  # noqa: S104  it is refused
+    refused = warren("up", "--host", everywhere, directory=tmp_path / "stack", WARREN_TOKEN="")
+    assert refused.returncode == 2
+    assert "WARREN_TOKEN" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_child_that_cannot_start_is_named_with_its_log(tmp_path: Path) -> None:
+    directory = tmp_path / "stack"
+    failed = warren("up", directory=directory, WARREN_DOG_API="no address")
+    assert failed.returncode == 1
+    assert re.search(r"[\w-]+ ended while starting:\n(.*\n)*.*WARREN_DOG_API", failed.stderr), failed.stderr
     assert StackState.read(directory) is None
 
 
