@@ -1,8 +1,8 @@
 """flask-openapi3 with a lean reading of requests: the document is made by the library, once; requests are read here.
 
-The library's own reading builds a model's JSON schema anew in each request (to find lists among the query fields) and
-parses a body twice. Here every request part is validated once, by pydantic, straight from the bytes: a POST with a
-body of 100 bytes costs 8 µs in place of 150.
+The library's own reading builds the header and query models' JSON schemas anew in each request (to find lists among
+their fields). Here every request part is validated once, by pydantic, the body straight from its bytes: for a POST of
+100 bytes with a header model that took a thirtieth of the time (0.05 against 1.6 ms, version 4.3, same run).
 """
 
 from collections.abc import Callable

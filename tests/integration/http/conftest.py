@@ -62,6 +62,11 @@ class Processes:
         wait_until(ready, "the front end's start")
         return front
 
+    @property
+    def last(self) -> "subprocess.Popen[bytes]":
+        """The process started last."""
+        return self._running[-1]
+
     def end(self) -> None:
         for process in self._running:
             process.terminate()
