@@ -40,10 +40,7 @@ lint: ## ruff, mypy, yamllint, shellcheck: seconds
 	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run; fi
 
 test: setup-dev ## all the tests, quick ones first
-	@scripts/timed unit $(PYTEST) tests/unit
-	@scripts/timed integration $(PYTEST) tests/integration
-	@scripts/timed browser $(PYTEST) tests/browser
-	@scripts/timed acceptance $(PYTEST) tests/acceptance
+	@for part in unit integration browser acceptance; do echo "── $$part"; $(PYTEST) tests/$$part || exit; done
 
 test-unit: setup-dev ## no broker needed
 	@$(PYTEST) tests/unit
