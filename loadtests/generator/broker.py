@@ -15,6 +15,7 @@ import gevent
 from amqp.exceptions import AMQPError, NotFound
 from celery import Celery
 from celery.events import EventReceiver
+from gevent.event import Event
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
@@ -93,20 +94,21 @@ class EventFollower:
     def __init__(self, url: str, run: str, part: Part, on_task: Callable[[dict[str, Any]], None]) -> None:
         self._app, self._run, self._part, self._on_task = celery_app(url), run, part, on_task
         self._seen: dict[str, dict[str, Any]] = {}
-        self._stopped = False
+        self.ready = Event()
         self.events = 0
         self.accounted: set[str] = set()
         self.unknown: set[str] = set()
         self.news = time.monotonic()
 
     def follow(self) -> None:
-        """Read until `stop`; a broker that is away is asked again. Events of that time are lost: nobody keeps them."""
-        while not self._stopped:
+        """Without end. A broker that is away is asked again; events of that time are lost: nobody keeps them."""
+        while True:
             try:
                 with self._app.connection_for_read() as connection:
                     receiver = EventReceiver(connection, handlers={"*": self._on_event}, app=self._app)
-                    with receiver.consumer_context() as (found, _, _):
-                        while not self._stopped:
+                    with receiver.consumer_context(wakeup=False) as (found, _, _):
+                        self.ready.set()
+                        while True:
                             try:
                                 found.drain_events(timeout=0.2)
                             except (TimeoutError, socket.timeout):  # noqa: UP041  kombu raises either
@@ -116,7 +118,7 @@ class EventFollower:
                 gevent.sleep(1.0)
 
     def stop(self) -> None:
-        self._stopped = True
+        """Nothing: it goes on reading while the run drains."""
 
     def read(self, wait: float) -> int:
         """Give the reading greenlet its time."""

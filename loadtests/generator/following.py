@@ -4,7 +4,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from loadtests.generator.broker import BrokerUnusable, EventFollower, Link, watch_depth
+from loadtests.generator.broker import TIMEOUT, BrokerUnusable, EventFollower, Link, watch_depth
 from loadtests.generator.follower import Follower
 from loadtests.generator.front_end import FrontEndError
 from loadtests.generator.watch import watch_queues
@@ -48,5 +48,8 @@ def _by_broker(run: "LoadRun") -> EventFollower:
         raise NotStarted(str(error)) from error
     follower = EventFollower(run.options.broker, run.run_id, run.part("records"), run.on_task)
     run.spawn(follower.follow)
+    # What the workers tell before somebody listens is lost.
+    if not follower.ready.wait(TIMEOUT):
+        raise NotStarted("the broker's task events cannot be read; see the log")
     run.spawn(watch_depth, run.part("queues"), link, run.options.queue)
     return follower

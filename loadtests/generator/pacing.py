@@ -30,6 +30,8 @@ class Pacer:
         self._arrivals = arrivals
         self._started = started
         self._halted = Event()
+        # Arrivals in a sender's hands: waiting for their instant, or sent and not answered yet.
+        self.in_hand = 0
         self.in_flight = 0
         self.ended = Event()
         # Scheduled instant of the latest arrival taken: how far behind the plan this process is.
@@ -43,6 +45,7 @@ class Pacer:
         if arrival is None:
             self.ended.set()
             return None
+        self.in_hand += 1
         free = time.time()
         if arrival.at is None:
             return self._sending(Due(arrival, free, free))
@@ -50,6 +53,7 @@ class Pacer:
         wait = scheduled - free
         # Waiting on the event rather than sleeping: a halt is heard at once.
         if wait > 0 and self._halted.wait(wait):
+            self.in_hand -= 1
             return None
         return self._sending(Due(arrival, scheduled, free))
 
@@ -61,6 +65,7 @@ class Pacer:
     def done(self) -> None:
         """The arrival taken last by this sender was answered, or will not be."""
         self.in_flight -= 1
+        self.in_hand -= 1
 
     def halt(self, patience: float) -> bool:
         """Hand out nothing more and wait for what is in flight. False when that took longer than `patience` seconds."""

@@ -133,7 +133,7 @@ class LoadRun:
         """When the plan has an end and it is reached, the test ends."""
         assert self.pacer
         self.pacer.ended.wait()
-        while self.pacer.in_flight:
+        while self.pacer.in_hand:
             gevent.sleep(0.05)
         runner: Any = self.environment.runner
         if isinstance(runner, WorkerRunner):

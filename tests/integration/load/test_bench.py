@@ -1,0 +1,98 @@
+"""`warren bench` against a real stack: what it leaves, and what it leaves when it is interrupted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import psutil
+
+from loadtests.analysis.result import SCHEMA
+from loadtests.local.stack import LocalStack
+
+from .conftest import LIMIT, ROOT, TOKEN
+
+BENCH = [sys.executable, "-m", "loadtests.cli", "bench", "--no-open", "--stack", str(ROOT / "stack.yml")]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+
+
+def bench(tmp_path: Path, *options: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [*BENCH, *options], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=2 * LIMIT
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def only_run(tmp_path: Path) -> Path:
+    (folder,) = (tmp_path / "results").iterdir()
+    return folder
+
+
+def test_by_url_it_measures_accounts_and_reports(stack: LocalStack, tmp_path: Path):
+    code, said = bench(tmp_path, "--url", stack.url, "--token", TOKEN, "--rate", "60", "--seconds", "4")
+    folder = only_run(tmp_path)
+    result = json.loads((folder / "result.json").read_text())
+    jsonschema.validate(result, json.loads(SCHEMA.read_text()))
+    # Whether the generator kept up is the machine's business; that its verdict and the exit code agree is ours.
+    assert code == (0 if result["valid"] else 1), said
+    assert (result["ledger"]["balanced"], result["ledger"]["missing"]) == (True, 0)
+    assert result["latency"]["scheduled_to_finished"]["count"] > 100
+    assert {"report.html", "records.parquet", "manifest.json", "result.json"} <= {
+        each.name for each in folder.iterdir()
+    }
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["stack"]["url"] == stack.url
+    assert TOKEN not in (folder / "manifest.json").read_text() + (folder / "report.html").read_text()
+    assert "accepted" in said
+
+
+def test_interrupted_it_keeps_what_it_has_and_leaves_nothing_running(tmp_path: Path):
+    process = subprocess.Popen(
+        [*BENCH, "--short"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    sends = None
+    deadline = time.monotonic() + LIMIT
+    while not sends and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.2)
+        sends = next((each for each in tmp_path.glob("results/*/parts/*/sends-*") if each.stat().st_size), None)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert sends, process.communicate()[0]
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=LIMIT)
+    assert process.returncode == 130, said
+    assert "interrupted" in said
+    result = json.loads((only_run(tmp_path) / "result.json").read_text())
+    assert (result["valid"], result["reasons"]) == (False, ["interrupted"])
+    assert (result["throughput"]["rate"], result["ledger"]["sent"] > 0) == (None, True)
+    assert (only_run(tmp_path) / "report.html").exists()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+    assert not list(tmp_path.glob(".warren/bench/*"))
+
+
+def test_bad_input_is_said_with_exit_code_2_and_leaves_no_results(tmp_path: Path):
+    for options, complaint in (
+        (["--rate", "-5"], "-5.0 is not in the range"),
+        (["--url", "ftp://x"], "is no URL of a front end"),
+        (["--url", "http://127.0.0.1:1"], "does not answer"),
+        (["--scenario", "nope"], "'nope' is not one of"),
+        (["--task", "x", "--args", "{"], "is not JSON"),
+        (["--broker", "amqp://x"], "--broker needs --task and --queue"),
+        (["--url", "http://x", "--baseline", "tutorial"], "leave out --url"),
+        (["--stack", "nowhere.yml"], "nowhere.yml"),
+    ):
+        code, said = bench(tmp_path, *options)
+        assert (code, complaint in said) == (2, True), said
+    assert not (tmp_path / "results").exists()
