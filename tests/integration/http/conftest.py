@@ -75,11 +75,17 @@ class Processes:
 
 
 @pytest.fixture(scope="module")
-def processes(module_vhost: Any, contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    """Starts more processes beside `front`; all end with the module."""
+def declared(module_vhost: Any, contract: Contract) -> Any:
+    """The module's vhost, with the stack's queues, as a worker would have declared them."""
     with pika.BlockingConnection(pika.URLParameters(module_vhost.url())) as connection:
         topology.declare(connection.channel(), contract)
-    started = Processes(module_vhost, tmp_path_factory.mktemp("app"))
+    return module_vhost
+
+
+@pytest.fixture(scope="module")
+def processes(declared: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """Starts more processes beside `front`; all end with the module."""
+    started = Processes(declared, tmp_path_factory.mktemp("app"))
     yield started
     started.end()
 
@@ -105,8 +111,8 @@ def workers(processes: Processes, front: FrontEnd) -> Processes:
 
 
 @pytest.fixture
-def channel(module_vhost: Any, contract: Contract) -> Iterator[Any]:
+def channel(declared: Any, contract: Contract) -> Iterator[Any]:
     """A channel of the test's own, as the broker's administrator."""
-    parameters = parse_url(module_vhost.url(), "test").pika_parameters(contract)
+    parameters = parse_url(declared.url(), "test").pika_parameters(contract)
     with pika.BlockingConnection(parameters) as connection:
         yield connection.channel()
