@@ -53,7 +53,7 @@ def measured(phase: str) -> str:
 
 def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: Asked, odd: list[str]) -> Result:
     names = [str(phase["phase"]) for phase in phases]
-    main: str | None = asked.latency_phase or (names[-1] if len(names) == 1 else None)
+    main: str | None = asked.latency_phase or (names[-1] if asked.made_by == "locust" or len(names) == 1 else None)
     reasons, notes = list(asked.reasons), [*asked.notes, *odd]
     reasons += [
         f"{phase['phase']} was interrupted" for phase in phases if phase.get("ended") is None and not asked.reasons

@@ -40,7 +40,9 @@ class LoadRun:
         self.options: Any = environment.parsed_options
         self.sends = not isinstance(environment.runner, MasterRunner)
         self.follows = not isinstance(environment.runner, WorkerRunner)
-        self.run_id: str = self.options.run_id or new_run_id()
+        if self.follows:
+            self._name()
+        self.run_id: str = self.options.run_id
         self.accepted = 0
         self.unknown: set[str] = set()
         self.stopping = False
@@ -50,6 +52,18 @@ class LoadRun:
         self.folder = parts.folder(Path(self.options.results), self.options.phase) if self.options.results else None
         self.front = FrontEnd(environment.host or "", self.options.token, self.options.ca)
         self.reports: dict[str, int] = {}
+
+    def _name(self) -> None:
+        """Names for this run, which workers get with the options. Locust's page may start one test after another."""
+        o = self.options
+        if not hasattr(o, "asked"):
+            o.asked = (o.run_id, o.phase)
+        run_id, phase = o.asked
+        o.run_id, o.phase = run_id or new_run_id(), phase
+        number = 1
+        while o.results and (parts.folder(Path(o.results), o.phase) / "phase.json").exists():
+            number += 1
+            o.phase = f"{phase}-{number}"
 
     @property
     def measured(self) -> bool:
@@ -63,7 +77,6 @@ class LoadRun:
             self._start_sending()
 
     def _start_following(self) -> None:
-        self.options.run_id = self.run_id
         runner: Any = self.environment.runner
         self.options.started = time.time() + (LEAD if not self.sends else 0.2)
         # Sent to the workers with the options: each finds its share of the plan by its place in this list.

@@ -1,5 +1,6 @@
 """One local stack for the tests of this folder, and Locust as a user starts it."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -51,8 +52,10 @@ Locust = Callable[..., Ended]
 def locust(stack: LocalStack, tmp_path: Path) -> Locust:
     """Runs plain Locust, headless, with the token in the environment and part files in a folder of the test's own."""
 
+    numbers = itertools.count(1)
+
     def run(*options: str, host: str = stack.url, token: str = TOKEN, **environment: str) -> Ended:
-        results = tmp_path / "results"
+        results = tmp_path / f"results-{next(numbers)}"
         command = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py"), "--headless"]
         command += ["--host", host, "--results", str(results), *options]
         # Not from the checkout: the file must find its own modules.

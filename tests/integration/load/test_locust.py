@@ -1,18 +1,23 @@
 """Plain `locust -f loadtests/locustfile.py` against a real stack."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
+from loadtests.analysis.analyse import Asked, analyse
+from loadtests.local.ports import free_ports
 from loadtests.local.stack import LocalStack
 
-from .conftest import Locust
+from .conftest import ROOT, TOKEN, Locust
 
 FOREIGN = """
 from celery import Celery
@@ -50,8 +55,6 @@ def test_several_processes_send_one_plan_and_make_one_ledger(locust: Locust):
     plan = one.rows("SELECT count(*), count(DISTINCT id) FROM TASKS")
     gaps = "SELECT round(scheduled - min(scheduled) OVER (), 3) FROM TASKS ORDER BY 1"
     alone = one.rows(gaps)
-    for part in one.results.rglob("*.ndjson"):
-        part.unlink()
     several = locust("-u", "10", "--tasks", "90", "--rate", "90", "--scenario", "add", "--processes", "2")
     assert several.code == 0, several.said
     result = several.result()
@@ -75,8 +78,6 @@ def test_failures_and_dead_letters_are_told_apart(locust: Locust):
     failing = locust("-u", "5", "--tasks", "5", "--task", "fail", "--args", '["raise"]', "--drain", "10")
     book = failing.result().ledger
     assert (book.balanced, book.finished, book.failed, book.dead_lettered) == (True, 5, 5, 0)
-    for part in failing.results.rglob("*.ndjson"):
-        part.unlink()
     rejecting = locust("-u", "5", "--tasks", "5", "--task", "fail", "--args", '["reject"]', "--drain", "10")
     book = rejecting.result().ledger
     assert (book.balanced, book.finished, book.dead_lettered) == (True, 0, 5)
@@ -169,3 +170,47 @@ def test_a_stack_that_is_not_ours_by_its_broker(locust: Locust, stack: LocalStac
     assert (book.accepted, book.finished, book.balanced) == (40, 40, True)
     nowhere = locust("-t", "3s", "--task", "my.task", "--queue", "no such", WARREN_BROKER_URL=stack.broker_url)
     assert (nowhere.code, "there is no queue 'no such'" in nowhere.said) == (2, True)
+
+
+def test_its_page_starts_one_run_after_another(stack: LocalStack, tmp_path: Path):
+    """Locust's web UI: two tests from one process are two runs, with parts of their own."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py"), "--host", stack.url]
+    command += ["--web-host", "127.0.0.1", "--web-port", str(port), "--results", str(tmp_path / "results")]
+    environment = os.environ | {"WARREN_TOKEN": TOKEN}
+    locust = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    page = f"http://127.0.0.1:{port}"
+    try:
+        _until(lambda: _answers(page))
+        assert TOKEN not in requests.get(page, timeout=10).text
+        for number in (1, 2):
+            form = {"user_count": 5, "spawn_rate": 5, "host": stack.url, "rate": "40", "tasks": "30", "warmup": "0"}
+            requests.post(f"{page}/swarm", data=form, timeout=10).raise_for_status()
+            _until(lambda number=number: _ended_phases(tmp_path) == number)
+            stats = requests.get(f"{page}/stats/requests", timeout=10).json()["stats"]
+            assert {"/tasks/noop", "noop → done"} <= {each["name"] for each in stats}
+    finally:
+        locust.terminate()
+        locust.communicate(timeout=30)
+    runs = [json.loads(each.read_text()) for each in tmp_path.glob("results/parts/*/phase.json")]
+    assert {each["phase"] for each in runs} == {"run", "run-2"}
+    assert len({each["run"] for each in runs}) == 2
+    assert analyse(tmp_path / "results", Asked()).ledger.finished == 60
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def _ended_phases(folder: Path) -> int:
+    return sum(json.loads(each.read_text())["ended"] is not None for each in folder.glob("results/parts/*/phase.json"))
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.2)
