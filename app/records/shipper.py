@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 EVERY = 0.1  # seconds between two looks
 BATCH = 150_000  # bytes in one message, about 500 lines
+LOOK_EVERY = 1.0  # between two looks for new files while there is much to do
 ADOPT_EVERY = 5.0
 EMPTY_FOR = 60.0  # after that, a folder that nobody holds and nothing is in goes
 RECONNECT_AFTER = 1.0
@@ -31,12 +32,12 @@ class Shipper:
         self._parameters = address.pika_parameters(contract)
         self._own = folder
         self._adopted: list[Folder] = []
-        self._adopt_at = 0.0
+        self._adopt_at = self._look_at = 0.0
+        self._segments: list[Segment] = []
         self._connection: pika.BlockingConnection | None = None
         self._channel: pika.adapters.blocking_connection.BlockingChannel | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="records", daemon=True)
-        self.sent_lines = 0
 
     def start(self) -> None:
         self._thread.start()
@@ -72,16 +73,24 @@ class Shipper:
             self._connection.close()
 
     def _turn(self) -> bool:
-        """Ship what there is. True when nothing is left."""
-        empty = True
+        """Ship what there is. True when nothing is left.
+
+        Each system call here takes the interpreter away from the tasks and back. So what need not be done each time is
+        done when there is nothing to ship, and else once a second.
+        """
+        empty = False
         try:
-            self._adopt()
-            for folder in [self._own, *self._adopted]:
-                for segment in folder.segments():
-                    self._ship(segment)
-                empty = folder.clear() and empty
-            if self._connection is not None:
-                self._connection.process_data_events(0)
+            shipped = [self._ship(segment) for segment in self._segments]
+            if not any(shipped) or time.monotonic() > self._look_at:
+                self._look_at = time.monotonic() + LOOK_EVERY
+                self._adopt()
+                folders = [self._own, *self._adopted]
+                for folder in folders:
+                    folder.clear()
+                self._segments = [segment for folder in folders for segment in folder.segments()]
+                if self._connection is not None:
+                    self._connection.process_data_events(0)
+                empty = not self._segments
         except (AMQPError, OSError) as error:
             if self._connection is not None or self._stopping.is_set():
                 log.warning("records wait on disk: %s", str(error) or repr(error))
@@ -90,14 +99,18 @@ class Shipper:
             return False
         return empty
 
-    def _ship(self, segment: Segment) -> None:
+    def _ship(self, segment: Segment) -> bool:
+        shipped = False
         while body := segment.read(BATCH):
             self._connected().basic_publish(
                 RECORDS, RECORDS, body, pika.BasicProperties(delivery_mode=2), mandatory=True
             )
             # The broker has it: a crash before the next line sends this batch twice, never not at all.
             segment.sent(len(body))
-            self.sent_lines += body.count(b"\n")
+            shipped = True
+            if len(body) < BATCH // 2:
+                break  # what came meanwhile fills the next batch
+        return shipped
 
     def _connected(self) -> "pika.adapters.blocking_connection.BlockingChannel":
         if self._channel is None or self._connection is None or self._connection.is_closed:

@@ -90,14 +90,13 @@ class Segment:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("rb")
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._note = os.open(path.with_suffix(".sent"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         self._offset = int(os.pread(self._note, 20, 0) or 0)
 
     def read(self, size: int) -> bytes:
         """Whole lines that were not sent yet, about `size` bytes at most; empty when there are none."""
-        self._file.seek(self._offset)
-        found = self._file.read(size)
+        found = os.pread(self._file, size, self._offset)
         return found[: found.rfind(b"\n") + 1]
 
     def sent(self, size: int) -> None:
@@ -118,7 +117,7 @@ class Segment:
         self._path.with_suffix(".sent").unlink(missing_ok=True)
 
     def close(self) -> None:
-        self._file.close()
+        os.close(self._file)
         os.close(self._note)
 
 

@@ -21,6 +21,10 @@ class Task(celery.Task):
     abstract = True
     Request = "app.worker.request:Request"
 
+    def before_start(self, *_: Any) -> None:
+        """Called by Celery where the task runs, just before it does."""
+        hooks.started(self)
+
     def apply_async(self, *args: Any, **options: Any) -> Any:
         """As Celery's, but it waits for a confirm only so long: a broker with an alarm on gives none for hours."""
         options.setdefault("confirm_timeout", CONFIRM_TIMEOUT)
@@ -35,9 +39,7 @@ class Request(stock.Request):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        measured = self._request_dict.get(hooks.HEADER)
-        if measured:
-            # Travels with the request to the process that runs it.
+        if measured := hooks.mark(self._request_dict):
             measured["received"] = time.time()
 
     def on_timeout(self, soft: bool, timeout: float) -> None:

@@ -164,7 +164,10 @@ class Stack:
 
     def records(self, run: str = "run") -> list[dict[str, Any]]:
         """All records of a run so far."""
-        return [json.loads(line) for line in stream.read(self.address, self.contract, run)[0]]
+        try:
+            return [json.loads(line) for line in stream.read(self.address, self.contract, run)[0]]
+        except stream.RecordsUnavailable:  # while the broker starts
+            return []
 
     def recorded(self, count: int, run: str = "run") -> list[dict[str, Any]]:
         """The records of a run, once there are so many."""
