@@ -71,6 +71,13 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert warren("down", "--grace", "20", directory=directory).returncode == 0
 
 
+@pytest.fixture(autouse=True)
+def _end_what_a_failed_test_leaves(tmp_path: Path) -> Iterator[None]:
+    yield
+    for noted in tmp_path.rglob("stack.json"):
+        leftovers.end(leftovers.marked(mark_of(noted.parent)), grace=10)
+
+
 def test_every_process_runs_and_a_task_goes_through(up: Path) -> None:
     now = status(up)
     assert {process["role"] for process in now["processes"]} == {
