@@ -85,9 +85,9 @@ from pathlib import Path
 from app.records.spool import Folder
 folder = Folder(Path({str(tmp_path / "fast-0")!r}))
 if os.fork() == 0:
+    print("up", flush=True)
     time.sleep(20)
     os._exit(0)
-print("up", flush=True)
 time.sleep(20)
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as owner:
