@@ -81,6 +81,12 @@ def test_a_growing_queue_is_not_sustained_however_short_the_wait(made_run):
     assert probe.slope == pytest.approx(0.06 * 200, rel=0.2)
 
 
+def test_a_backlog_that_is_emptied_only_at_the_last_moment_was_growing_all_the_same(made_run):
+    probe = probed(made_run(), lambda n: 0.01 if n < 300 else max(0.01, 4.9 - n / 200))
+    assert (probe.done, probe.verdict) == (pytest.approx(200, rel=0.02), "overloaded")
+    assert "the backlog grew" in probe.why
+
+
 def test_refusals_are_not_sustained(made_run):
     made = made_run()
     made.send("refused", 1.0, status=503, outcome="refused")
