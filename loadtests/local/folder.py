@@ -1,5 +1,7 @@
 """The folder of a stack: made by us, or refused; and only what we made is ever removed."""
 
+import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -7,6 +9,12 @@ from loadtests.local.errors import StackError
 
 _TAG = "WARREN.TAG"
 _TEXT = "A local stack of Warren lives in this folder. `warren down --remove` removes all of it.\n"
+
+
+def command(name: str, directory: Path) -> str:
+    """How a user would say `warren NAME` for the stack in this folder."""
+    usual = Path(".warren/local").absolute() == directory
+    return f"`warren {name}`" if usual else f"`warren {name} --dir {shlex.quote(os.path.relpath(directory))}`"
 
 
 def claim(directory: Path) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtests.local import folder
 from loadtests.local.errors import StackError
 from loadtests.local.state import StackState
 
@@ -27,7 +28,8 @@ def read_processes(directory: Path, state: StackState) -> list[ProcessState]:
     try:
         infos = supervisor.states()
     except OSError as error:
-        raise StackError(f"the stack in {directory} has lost its supervisor; run `warren down`") from error
+        stop = folder.command("down", directory)
+        raise StackError(f"the stack in {directory} has lost its supervisor; run {stop}") from error
     history = supervisor.history()
     return [
         ProcessState(

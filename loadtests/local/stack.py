@@ -169,13 +169,15 @@ class LocalStack:
     def _need_state(self) -> StackState:
         state = self.state
         if state is None:
-            raise StackError(f"there is no stack in {self.directory}; start it with `warren up`")
+            start = folder.command("up", self.directory)
+            raise StackError(f"there is no stack in {self.directory}; start it with {start}")
         return state
 
     def _refuse_if_up(self) -> None:
         state = self.state
         if state and state.supervisor(self.directory).answers():
-            raise StackError(f"the stack in {self.directory} is up already, at {state.url}; stop it with `warren down`")
+            stop = folder.command("down", self.directory)
+            raise StackError(f"the stack in {self.directory} is up already, at {state.url}; stop it with {stop}")
 
     def _stop(self, progress: Progress, grace: float | None) -> bool:
         stopped = end_stack(self.directory, progress, grace)
