@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 SEARCH = settings(
-    max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 CHECKS = [
     not_a_server_error,
