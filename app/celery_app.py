@@ -22,7 +22,7 @@ TASK_MODULES = ("app.tasks.arithmetic", "app.tasks.dogs", "app.tasks.downloads",
 # Seconds to connect.
 CONNECT_TIMEOUT = 4.0
 # Seconds for one answer of the broker.
-READ_TIMEOUT = 10
+READ_TIMEOUT = 5
 # A publish that fails is tried again this often, within about half a second, before the caller is told.
 PUBLISH_RETRIES = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.3}
 
