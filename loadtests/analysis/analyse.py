@@ -6,11 +6,14 @@ from typing import Any
 
 import duckdb
 
-from loadtests.analysis import join, result
+from loadtests.analysis import join, result, timeline
 from loadtests.analysis.histograms import Latency, latencies
 from loadtests.analysis.ledger import Ledger, ledger
 from loadtests.analysis.result import Interval, LatencyRun, Probe, Result, Throughput
 from loadtests.analysis.self_check import SelfCheck, self_check
+
+# Cores. More than that taken by other programs shows in the numbers.
+NOISE = 0.2
 
 UNKNOWN = [
     "tasks that were refused, or never finished, have no latency: the percentiles are of those that finished",
@@ -68,6 +71,9 @@ def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: 
         meta = phases[names.index(main)]
         values = latencies(db, measured(main))
         latency_run = _latency_run(db, meta, asked)
+        busy = timeline.others(db, main)
+        if busy is not None and busy > NOISE:
+            notes.append(f"programs of no part of the run used {busy:.1f} of this machine's cores: expect noise")
         check = self_check(db, f"{_all_of(main)} AND NOT warmup", [main])
         if check.saturated:
             reasons.append(f"generator saturated: {check.saturated}")

@@ -73,7 +73,7 @@ def latencies(db: duckdb.DuckDBPyConnection, where: str) -> dict[str, Latency]:
     return {stage.name: latency(db, stage, where) for stage in STAGES}
 
 
-def curve(db: duckdb.DuckDBPyConnection, stage: Stage, where: str, points: int = 60) -> list[dict[str, float]]:
+def curve(db: duckdb.DuckDBPyConnection, stage: Stage, where: str, points: int = 160) -> list[dict[str, float]]:
     """Points of the latency-by-percentile line: {"percentile", "beyond": 1/(1−q), "seconds"}, up to the last task."""
     hdr = histogram(db, stage, where)
     count = hdr.get_total_count()

@@ -10,6 +10,8 @@ from loadtests.analysis.stages import CHAIN
 BINS = 120
 WIDTHS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 Rows = list[dict[str, Any]]
+# The role under which samples of all programs together are kept.
+MACHINE = "machine"
 
 
 def rows(db: duckdb.DuckDBPyConnection, query: str, values: Any = None) -> Rows:
@@ -83,16 +85,31 @@ def heat(db: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def cpu(db: duckdb.DuckDBPyConnection) -> Rows:
-    """{"t", "role", "cores"}: cores used by each kind of process of the stack and by the generator."""
+    """{"t", "t2", "role", "cores"}: cores used by each kind of process, the generator, all others there."""
     begin, end = span(db)
     step = max(width(end - begin), 1.0)
     return rows(
         db,
         f"""WITH every AS (SELECT ts, role, pid, cpu FROM cpu UNION ALL SELECT ts, 'generator', pid, cpu FROM self),
             each AS (SELECT floor((ts - {begin}) / {step}) * {step} AS t, role, pid, avg(cpu) AS cpu
-                     FROM every WHERE ts BETWEEN {begin} AND {end} GROUP BY ALL)
-            SELECT t, role, sum(cpu) AS cores FROM each GROUP BY ALL ORDER BY t""",  # noqa: S608
+                     FROM every WHERE ts BETWEEN {begin} AND {end} GROUP BY ALL),
+            known AS (SELECT t, role, sum(cpu) AS cores FROM each WHERE role <> '{MACHINE}' GROUP BY ALL),
+            others AS (SELECT t, 'others' AS role, greatest(0, any_value(m.cpu) - coalesce(sum(k.cores), 0)) AS cores
+                       FROM each m LEFT JOIN known k USING (t) WHERE m.role = '{MACHINE}' GROUP BY t)
+            SELECT t, t + {step} AS t2, role, cores FROM (FROM known UNION ALL FROM others) ORDER BY t""",  # noqa: S608
     )
+
+
+def others(db: duckdb.DuckDBPyConnection, phase: str) -> float | None:
+    """Mean cores that programs of no part of the run used during a phase; None when nobody looked."""
+    row = db.execute(
+        f"""WITH ours AS (SELECT role, pid, avg(cpu) AS cpu FROM cpu WHERE phase = $1 GROUP BY ALL
+                          UNION ALL SELECT 'generator', pid, avg(cpu) FROM self WHERE phase = $1 GROUP BY ALL)
+            SELECT sum(cpu) FILTER (WHERE role = '{MACHINE}') - sum(cpu) FILTER (WHERE role <> '{MACHINE}')
+            FROM ours""",  # noqa: S608
+        [phase],
+    ).fetchone()
+    return None if row is None or row[0] is None else max(0.0, float(row[0]))
 
 
 def phases(db: duckdb.DuckDBPyConnection) -> Rows:

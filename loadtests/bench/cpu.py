@@ -9,6 +9,7 @@ from types import TracebackType
 
 import psutil
 
+from loadtests.analysis.timeline import MACHINE
 from loadtests.generator.parts import Part
 
 EVERY = 1.0
@@ -39,8 +40,12 @@ class CpuSampler:
             with contextlib.suppress(psutil.Error):
                 parent = psutil.Process(pid)
                 watched += [(role, process) for process in (parent, *parent.children(recursive=True))]
+        psutil.cpu_percent()
         while not self._stop.wait(EVERY):
             now = time.time()
+            # All programs together: what the others take away is part of the circumstances.
+            whole = psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1)
+            self._part.write({"ts": now, "role": MACHINE, "pid": 0, "cpu": whole, "rss": 0})
             for role, process in watched:
                 with contextlib.suppress(psutil.Error):
                     cpu, rss = process.cpu_percent() / 100, process.memory_info().rss

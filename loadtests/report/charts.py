@@ -1,5 +1,6 @@
 """The report's pictures as Vega-Lite specifications, made with Altair. The page adds colours for light and dark."""
 
+import math
 from typing import Any
 
 import altair as alt
@@ -20,7 +21,7 @@ SHADES = {
 }
 WHAT = {"scheduled": "#8b93a7", "accepted": "#4c8dff", "finished": "#2fb47c"}
 TOTALS = {"scheduled → answered": "#4c8dff", "scheduled → finished": "#2fb47c", "scheduled → known": "#8b93a7"}
-ROLES = ["generator", "web", "broker", "worker", "other"]
+ROLES = ["generator", "web", "broker", "worker", "others"]
 DURATION = (
     "datum.value >= 0.9995 ? format(datum.value, '.3~r') + ' s' : datum.value >= 0.0009995 ? "
     "format(datum.value * 1e3, '.3~r') + ' ms' : format(datum.value * 1e6, '.3~r') + ' µs'"
@@ -42,6 +43,13 @@ def _colour(field: str, colours: dict[str, str], title: str | None = None) -> al
 
 def _time(domain: tuple[float, float], title: str | None = None) -> alt.X:
     return alt.X("t:Q", title=title, scale=alt.Scale(domain=list(domain), nice=False), axis=alt.Axis(grid=False))
+
+
+def _log_ticks(seconds: list[float]) -> list[float]:
+    """1, 3, 10, 30 … between the least and the most: a log axis of Vega's own has a line for every digit."""
+    least, most = min(seconds, default=1e-3), max(seconds, default=1.0)
+    decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
+    return [float(f"{digit}e{decade}") for decade in decades for digit in (1, 3)]
 
 
 def breakdown(rows: Rows) -> Spec:
@@ -78,7 +86,12 @@ def percentiles(curves: dict[str, Rows]) -> Spec:
         scale=alt.Scale(type="log", nice=False),
         axis=alt.Axis(values=ticks, labelExpr=label, gridOpacity=0.5),
     )
-    y = alt.Y("seconds:Q", title=None, scale=alt.Scale(type="log"), axis=alt.Axis(labelExpr=DURATION, tickCount=5))
+    y = alt.Y(
+        "seconds:Q",
+        title=None,
+        scale=alt.Scale(type="log"),
+        axis=alt.Axis(labelExpr=DURATION, values=_log_ticks([value["seconds"] for value in values])),
+    )
     tip = [
         alt.Tooltip("what:N", title="from → to"),
         alt.Tooltip("percentile:Q", format=".4~f"),
@@ -86,7 +99,7 @@ def percentiles(curves: dict[str, Rows]) -> Spec:
     ]
     encoded = _chart(values, 300).encode(x=x, y=y, color=_colour("what", TOTALS), tooltip=tip)
     return (
-        encoded.mark_line(strokeWidth=2.2, interpolate="step-after") + encoded.mark_point(opacity=0, size=80)
+        encoded.mark_line(strokeWidth=2.2, interpolate="monotone") + encoded.mark_point(opacity=0, size=80)
     ).to_dict()
 
 
@@ -147,7 +160,8 @@ def heat(rows: Rows, phases: Rows, domain: tuple[float, float]) -> Spec:
         alt.Tooltip("n:Q", title="tasks", format=",d"),
     ]
     colour = alt.Color("n:Q", title="tasks", scale=alt.Scale(type="log", scheme="viridis"), legend=None)
-    axis = alt.Axis(labelExpr=DURATION, tickCount=5, grid=False)
+    ticks = _log_ticks([row["low"] for row in rows] + [row["high"] for row in rows])
+    axis = alt.Axis(labelExpr=DURATION, values=ticks, grid=False)
     cells = (
         _chart(rows, 200)
         .mark_rect()
@@ -192,17 +206,17 @@ def probes(rows: Rows) -> Spec:
 
 
 def cpu(rows: Rows, phases: Rows, domain: tuple[float, float], cores: int) -> Spec:
-    """Cores used by each part, the generator included."""
+    """Cores used by each part, by the generator, and by programs of no part of the run."""
     tip = [
         alt.Tooltip("role:N"),
         alt.Tooltip("t:Q", title="second", format=".0f"),
         alt.Tooltip("cores:Q", format=".2f"),
     ]
-    colours = OWNERS | {"other": "#c07ad9"}
+    colours = OWNERS | {"rest of the stack": "#c07ad9", "others": "#d9574a"}
     y = alt.Y("cores:Q", title=f"cores used (of {cores})", stack="zero", axis=alt.Axis(tickCount=4))
     areas = (
-        _chart([row | {"role": row["role"] if row["role"] in ROLES else "other"} for row in rows], 150)
-        .mark_area(opacity=0.85, interpolate="step-after")
-        .encode(x=_time(domain, "seconds since the start"), y=y, color=_colour("role", colours), tooltip=tip)
+        _chart([row | {"role": row["role"] if row["role"] in ROLES else "rest of the stack"} for row in rows], 150)
+        .mark_rect(opacity=0.9)
+        .encode(x=_time(domain, "seconds since the start"), x2="t2:Q", y=y, color=_colour("role", colours), tooltip=tip)
     )
     return alt.layer(_shades(phases, domain, 150), areas).to_dict()
