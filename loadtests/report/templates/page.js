@@ -16,6 +16,7 @@ function theme() {
       labelColor: soft, titleColor: soft, gridColor: line, domainColor: line, tickColor: line,
       labelFontSize: 11, titleFontSize: 11, titleFontWeight: "normal", titlePadding: 8,
     },
+    axisY: { minExtent: 52 },  // pictures one above the other share their time axis
     legend: { labelColor: ink, titleColor: soft, labelFontSize: 12, symbolSize: 90, padding: 0, offset: 8 },
   };
 }
