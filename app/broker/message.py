@@ -17,6 +17,8 @@ from kombu.transport.native_delayed_delivery import MAX_LEVEL, calculate_routing
 from app.broker.topology import TASKS
 
 PERSISTENT = 2
+# Where Celery's delayed delivery takes messages in; workers declare it.
+DELAYED = level_name(MAX_LEVEL)
 # Shown by Flower and in logs; the task itself gets its arguments whole.
 _LONGEST_REPR = 1024
 _ORIGIN = f"{os.getpid()}@{socket.gethostname()}"
@@ -47,11 +49,13 @@ class TaskMessage:
     countdown: float | None = None
     run: str | None = None
     scheduled: float | None = None
+    # Celery sets up delayed delivery for quorum queues only; with classic ones a countdown waits in a worker.
+    delay_in_broker: bool = True
 
     def route(self) -> tuple[str, str]:
         """Exchange and routing key. A countdown of a second or more waits in the broker, not in a worker."""
-        if self.countdown and self.countdown >= 1:
-            return level_name(MAX_LEVEL), calculate_routing_key(int(self.countdown), self.queue)
+        if self.countdown and self.countdown >= 1 and self.delay_in_broker:
+            return DELAYED, calculate_routing_key(int(self.countdown), self.queue)
         return TASKS, self.queue
 
     def body(self) -> bytes:

@@ -20,7 +20,7 @@ import pika.exceptions
 from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
 
-from app.broker.message import Message
+from app.broker.message import DELAYED, Message
 from app.broker.topology import TASKS
 from app.broker.url import BrokerAddress
 from app.contract import Contract
@@ -54,6 +54,8 @@ class Confirmation:
 @dataclass
 class _Waiting:
     message: Message
+    body: bytes
+    properties: pika.BasicProperties
     future: "Future[Confirmation]"
     published: float = 0.0
 
@@ -74,6 +76,7 @@ class Publisher:
         self._woken = False
         self._unconfirmed: dict[int, _Waiting] = {}
         self._next_tag = 1
+        self._delays = False
         self._trouble = "not connected yet"
         self.blocked: str | None = None
 
@@ -133,9 +136,13 @@ class Publisher:
             raise NotSent(f"the broker cannot be reached: {self._trouble}")
         if self.blocked is not None:
             raise NotSent(f"the broker takes no messages at present: {self.blocked}")
-        future: Future[Confirmation] = Future()
-        self._waiting.append(_Waiting(message, future))
         loop = self._loop
+        if message.route()[0] == DELAYED and not self._delays and loop:
+            loop.add_callback_threadsafe(self._look_for_delays)
+            raise NotSent("nothing takes messages with a countdown yet; start a worker")
+        # Encoded here: what cannot be encoded is its sender's error and must not harm the connection.
+        future: Future[Confirmation] = Future()
+        self._waiting.append(_Waiting(message, message.body(), message.properties(), future))
         if not self._woken and loop:
             self._woken = True
             loop.add_callback_threadsafe(self._send_waiting)
@@ -184,6 +191,20 @@ class Publisher:
         channel.add_on_return_callback(self._on_return)
         # A publish to an exchange that is not there would close the channel under everyone's messages: look first.
         channel.exchange_declare(TASKS, passive=True, callback=lambda _: self._on_exchange(channel))
+        self._look_for_delays()
+
+    def _look_for_delays(self) -> None:
+        """Whether workers have set up delayed delivery; on a channel of its own, which the broker closes when not."""
+
+        def found(channel: Channel) -> None:
+            self._delays = True
+            channel.close()
+
+        def look(channel: Channel) -> None:
+            channel.exchange_declare(DELAYED, passive=True, callback=lambda _: found(channel))
+
+        if self._connection is not None and self._connection.is_open:
+            self._connection.channel(on_open_callback=look)
 
     def _on_exchange(self, channel: Channel) -> None:
         channel.confirm_delivery(self._on_confirm, callback=lambda _: self._on_ready(channel))
@@ -200,12 +221,11 @@ class Publisher:
             waiting = self._waiting.popleft()
             if not waiting.future.set_running_or_notify_cancel():
                 continue
-            message = waiting.message
-            exchange, routing_key = message.route()
+            exchange, routing_key = waiting.message.route()
             waiting.published = time.time()
             self._unconfirmed[self._next_tag] = waiting
             self._next_tag += 1
-            self._channel.basic_publish(exchange, routing_key, message.body(), message.properties(), mandatory=True)
+            self._channel.basic_publish(exchange, routing_key, waiting.body, waiting.properties, mandatory=True)
 
     def _on_confirm(self, frame: Any) -> None:
         now, method = time.time(), frame.method

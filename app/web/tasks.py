@@ -91,6 +91,7 @@ def to_message(s: Services, task: str, order: Order, measuring: Measuring) -> Ta
         args=order.args,
         kwargs=order.kwargs,
         countdown=order.countdown,
+        delay_in_broker=s.contract.broker.queue_type == "quorum",
         run=measuring.run,
         scheduled=time.time() if measuring.run and scheduled is None else scheduled,
     )

@@ -128,6 +128,27 @@ def test_a_countdown_waits_in_the_broker(contract: Contract) -> None:
     assert message(countdown=0.5).route() == (topology.TASKS, "fast")
 
 
+def test_a_countdown_that_nothing_would_take_is_refused_and_harms_nobody(publisher: Publisher, channel: Any) -> None:
+    outcomes = publisher.publish_many([message(), message(countdown=90), message()], 5)
+    assert [type(outcome) for outcome in outcomes] == [Confirmation, NotSent, Confirmation]
+    assert "start a worker" in str(outcomes[1])
+    channel.exchange_declare("celery_delayed_27", "topic", durable=True)
+    channel.queue_declare("later", exclusive=True)
+    channel.queue_bind("later", "celery_delayed_27", "#")
+    for _ in range(50):
+        if isinstance(publisher.publish_many([message(countdown=90)], 5)[0], Confirmation):
+            break
+        threading.Event().wait(0.1)
+    assert channel.basic_get("later", auto_ack=True)[0], "once it is there it is found"
+
+
+def test_what_cannot_be_encoded_is_its_senders_error(publisher: Publisher, channel: Any) -> None:
+    with pytest.raises(TypeError):
+        publisher.publish(message(args=[object()]), 5)
+    publisher.publish(message(), 5)
+    assert len(drain(channel, "fast")) == 1
+
+
 def test_closing_leaves_no_thread(address: BrokerAddress, contract: Contract, channel: Any) -> None:
     before = threading.active_count()
     publisher = Publisher(address, contract)
