@@ -14,7 +14,6 @@ import pytest
 
 from loadtests.local.rabbitmq_program import RabbitMQProgram
 
-MIRROR = os.environ["DEBIAN_MIRROR"]
 PACKAGES = "rabbitmq-server,dash,coreutils,sed,grep,gawk"
 
 # Everything below HOME, the node's folder, is found at the same place inside.
@@ -57,12 +56,21 @@ def _unpack(suite: str, cache: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _mirror(suite: str) -> str:
+    """Where this machine gets its own Debian packages: other releases are at the same place."""
+    listed = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)"], capture_output=True, text=True)
+    mirrors = [site for site in listed.stdout.split() if site.rstrip("/").endswith("/debian")]
+    if not mirrors:
+        pytest.skip(f"RabbitMQ of Debian {suite}: this machine does not install from a Debian mirror")
+    return mirrors[0]
+
+
 def _fill(suite: str, folder: Path, final: Path) -> None:
     root = folder / "root"
     command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={PACKAGES}"]
     # Without the essential packages nobody makes /bin a link to /usr/bin; and a mirror's snapshot may be old.
     command += ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", '--aptopt=Acquire::Check-Valid-Until "false"']
-    done = subprocess.run([*command, suite, str(root), MIRROR], capture_output=True, text=True)
+    done = subprocess.run([*command, suite, str(root), _mirror(suite)], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"RabbitMQ of Debian {suite} cannot be had: {done.stderr.strip()[-300:]}")
     for name in ("dev", "proc", "tmp"):
