@@ -131,4 +131,4 @@ def test_what_only_tests_need_does_not_stop_a_user_without_root(machine: Machine
     machine.has("usr/lib/rabbitmq/bin/rabbitmq-server")
     code, said = machine.run("rabbitmq", "tests")
     assert code == 0
-    assert "Missing: chromium redis-server postgresql" in said
+    assert "Missing: chromium mmdebstrap redis-server postgresql" in said
