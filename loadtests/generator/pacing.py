@@ -52,7 +52,10 @@ class Pacer:
         scheduled = self._started + arrival.at
         wait = scheduled - free
         # Waiting on the event rather than sleeping: a halt is heard at once.
-        if wait > 0 and self._halted.wait(wait):
+        if wait > 0:
+            self._halted.wait(wait)
+        # Asked again: the wait may have ended just before the halt, and this greenlet only runs now.
+        if self._halted.is_set():
             self.in_hand -= 1
             return None
         return self._sending(Due(arrival, scheduled, free))

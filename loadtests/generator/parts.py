@@ -16,6 +16,8 @@ from typing import Any
 
 KINDS = ("sends", "records", "dead", "queues", "self", "cpu")
 MOST_BUFFERED = 500
+# Made once: json.dumps with separators makes an encoder for each line.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def folder(results: Path, phase: str) -> Path:
@@ -34,7 +36,7 @@ class Part:
 
     def write(self, line: dict[str, Any]) -> None:
         """Add one line. Raises OSError when the disk is full."""
-        self._lines.append(json.dumps(line, separators=(",", ":")))
+        self._lines.append(_encode(line))
         if len(self._lines) >= MOST_BUFFERED:
             self.flush()
 
