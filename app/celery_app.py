@@ -69,10 +69,10 @@ def _broker(contract: Contract, address: BrokerAddress) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         # A queue whose leader is not up yet answers with an error on the channel.
         "broker_channel_error_retry": True,
-        # Without confirms a message that the broker never stored counts as sent. The retries here bound connecting in
-        # order to publish, which Celery otherwise tries for ever; the read timeout bounds the waits that Celery leaves
-        # open, such as for the end of a channel: a broker that blocks publishers reads nothing from them any more.
-        "broker_transport_options": {"confirm_publish": True, "read_timeout": READ_TIMEOUT, **PUBLISH_RETRIES},
+        # Without confirms a message that the broker never stored counts as sent. The read timeout bounds the waits that
+        # Celery leaves open, for a confirm or for the end of a channel: a broker that blocks publishers reads nothing
+        # from them any more.
+        "broker_transport_options": {"confirm_publish": True, "read_timeout": READ_TIMEOUT},
         "task_publish_retry": True,
         "task_publish_retry_policy": PUBLISH_RETRIES,
         # Celery takes the delay queues to be quorum whatever the others are.

@@ -1,4 +1,4 @@
-"""Tasks and requests with what Celery leaves out: bounded publishing, and an end of every measured attempt."""
+"""Tasks and requests with what Celery leaves out: the beginning and the end of every measured attempt."""
 
 import time
 from typing import Any
@@ -10,10 +10,6 @@ from celery.worker import state as worker_state
 from app.records import hooks
 from app.worker.metrics import counts
 
-# Seconds that each attempt to send a task waits for the broker's confirm. py-amqp starts to count again with each frame
-# that it receives, and the broker sends one when it blocks us.
-CONFIRM_TIMEOUT = 3.0
-
 
 class Task(celery.Task):
     """The base of every task."""
@@ -24,11 +20,6 @@ class Task(celery.Task):
     def before_start(self, *_: Any) -> None:
         """Called by Celery where the task runs, just before it does."""
         hooks.started(self)
-
-    def apply_async(self, *args: Any, **options: Any) -> Any:
-        """As Celery's, but it waits for a confirm only so long: a broker with an alarm on gives none for hours."""
-        options.setdefault("confirm_timeout", CONFIRM_TIMEOUT)
-        return super().apply_async(*args, **options)
 
 
 class Request(stock.Request):

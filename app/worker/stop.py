@@ -3,8 +3,9 @@
 From SIGTERM on: nothing new is started, what waits goes back to the broker at once, what runs is finished in the living
 loop, and after stack.yml's `stop.soft_shutdown` what still runs goes back too.
 
-Celery's own soft shutdown is not used: it sleeps its whole timeout inside the signal handler. Meanwhile no heartbeat is
-sent and no acknowledgement, a solo pool's running task stands still, and even a worker with nothing to do takes it all.
+Celery's own soft shutdown (5.7) is not used: it sleeps its whole timeout inside the signal handler. Meanwhile no
+heartbeat is sent, so with a long grace the broker hangs up and a task that was finished is done again; a solo pool's
+running task stands still and then fails; and a worker with nothing to do takes as long as a busy one.
 """
 
 import logging
