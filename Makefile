@@ -7,6 +7,8 @@ SHELL := /bin/bash
 # Say `make bench SHORT=1` for a run of half a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
 BENCH := $(if $(SHORT),--short) $(ARGS)
 PYTEST := .venv/bin/pytest $(ARGS)
+# These tests mostly wait for a broker; a file stays in one process, each process has a RabbitMQ of its own.
+TWO_AT_ONCE := --numprocesses 2 --dist loadfile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,13 +42,16 @@ lint: ## ruff, mypy, yamllint, shellcheck: seconds
 	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run; fi
 
 test: setup-dev ## all the tests, quick ones first
-	@for part in unit integration browser acceptance; do echo "── $$part"; $(PYTEST) tests/$$part || exit; done
+	@scripts/timed unit $(PYTEST) tests/unit
+	@scripts/timed integration $(PYTEST) $(TWO_AT_ONCE) tests/integration
+	@scripts/timed browser $(PYTEST) tests/browser
+	@scripts/timed acceptance $(PYTEST) tests/acceptance
 
 test-unit: setup-dev ## no broker needed
 	@$(PYTEST) tests/unit
 
 test-integration: setup-dev ## against a real RabbitMQ
-	@$(PYTEST) tests/integration
+	@$(PYTEST) $(TWO_AT_ONCE) tests/integration
 
 test-browser: setup-dev ## in headless Chromium
 	@$(PYTEST) tests/browser
