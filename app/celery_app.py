@@ -15,7 +15,7 @@ from app.broker import topology
 from app.broker.address import resolve_broker
 from app.broker.url import BrokerAddress
 from app.contract import Contract, load_contract
-from app.results import result_settings
+from app.results import BACKENDS, result_settings
 from app.settings import Settings
 
 TASK_MODULES = ("app.tasks.arithmetic", "app.tasks.dogs", "app.tasks.downloads", "app.tasks.load")
@@ -37,6 +37,7 @@ def create_app(contract: Contract, settings: Settings, address: BrokerAddress) -
         | _worker(contract)
         | result_settings(contract, settings)
     )
+    app.loader.override_backends = BACKENDS
     app.conf.include = TASK_MODULES
     app.conf.beat_schedule = schedule(contract)
     app.conf.beat_schedule_filename = str(settings.warren_data_dir / "beat-schedule")

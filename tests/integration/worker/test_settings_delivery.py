@@ -106,11 +106,27 @@ def test_a_rejected_task_and_an_unknown_one_end_as_dead_letters(stack: Any, wait
     assert [record["state"] for record in stack.recorded(1)] == ["rejected"]
 
 
-def test_the_hard_limit_ends_a_task_for_good_and_is_recorded(stack: Any, wait_until: Any) -> None:
+# A user's own task, which does not listen to the soft limit.
+STUBBORN = """
+import time
+from celery import shared_task
+@shared_task(name="stubborn")
+def stubborn():
+    while True:
+        try:
+            time.sleep(60)
+        except Exception:
+            pass
+from app.worker.start import run_worker
+run_worker("long", 0)
+"""
+
+
+def test_the_time_limits_end_a_task_for_good_and_are_recorded(stack: Any) -> None:
     stack.change(lambda data: data["pools"]["long"].update(soft_limit="500ms", hard_limit="1s"))
-    stack.worker("long")
-    stubborn = stack.send("cpu", 60, queue="long")
-    assert [(r["id"], r["state"]) for r in stack.recorded(1)] == [(stubborn, "failure")]
+    stack.script(STUBBORN).wait_for("ready.")
+    sent = [stack.send("cpu", 60, queue="long"), stack.send("stubborn", queue="long")]
+    assert [(r["id"], r["state"]) for r in stack.recorded(2)] == [(task, "failure") for task in sent]
     assert stack.waiting("long") == 0
 
 
