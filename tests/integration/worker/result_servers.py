@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,29 +51,26 @@ def redis(folder: Path, wait_until: Callable[..., object]) -> Iterator[str]:
 
 
 @contextmanager
-def postgresql(folder: Path, wait_until: Callable[..., object]) -> Iterator[str]:
+def postgresql(_folder: Path, wait_until: Callable[..., object]) -> Iterator[str]:
     """The address of a PostgreSQL, for CELERY_BACKEND_URL."""
     homes = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
     path = os.pathsep.join([*homes, os.environ["PATH"]])
     initdb, program = shutil.which("initdb", path=path), shutil.which("postgres", path=path)
     if not initdb or not program:
         pytest.skip("there is no PostgreSQL server on this machine")
-    data = folder / "postgres"
-    data.mkdir()
     other_user: list[str] = []
     if os.geteuid() == 0:
         # It refuses to run as root.
         if not shutil.which("setpriv"):
             pytest.skip("PostgreSQL does not run as root, and there is no setpriv to change that")
         other_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        os.chown(data, 65534, 65534)
-        for parent in data.parents:
-            if parent.stat().st_uid == 0 and parent.is_relative_to("/tmp/"):
-                parent.chmod(parent.stat().st_mode | 0o011)
-    subprocess.run(
-        [*other_user, initdb, "-D", str(data), "-U", "warren", "-A", "trust"], check=True, capture_output=True
-    )
-    port = _port()
-    command = [*other_user, program, "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", "", "-F"]
-    with _running(command, port, wait_until):
-        yield f"db+postgresql+psycopg://warren@127.0.0.1:{port}/postgres"
+    # Not below pytest's folder, which other users may not enter.
+    with tempfile.TemporaryDirectory(prefix="warren-postgresql-") as data:
+        if other_user:
+            os.chown(data, 65534, 65534)
+        make = [*other_user, initdb, "-D", data, "-U", "warren", "-A", "trust"]
+        subprocess.run(make, check=True, capture_output=True)
+        port = _port()
+        command = [*other_user, program, "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", "", "-F"]
+        with _running(command, port, wait_until):
+            yield f"db+postgresql+psycopg://warren@127.0.0.1:{port}/postgres"
