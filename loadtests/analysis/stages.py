@@ -50,7 +50,7 @@ STAGES = (
         "known",
         "generator",
         "branch",
-        "until the generator read the record; it looks once a second",
+        "until the generator read the record; it looks every two seconds",
         2,
     ),
     Stage("scheduled", "answered", "whole", "total", "until the 202: what the caller waits"),

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks. Each costs the front end a connection to the broker, however few the records; rare looks
 # only make `known` coarser.
-PAUSE = 1.0
+PAUSE = 2.0
 # Records handled before other greenlets get a turn: the senders must not wait for it.
 CHUNK = 50
 # How an attempt ends a task for good; `retry` and a lost worker do not.
@@ -55,7 +55,7 @@ class Follower:
     def read(self, wait: float) -> int:
         """One look; how many records it brought. Raises FrontEndError."""
         records, self._cursor = self._front.records(self._run, self._cursor, self._since, wait)
-        known = time.time()
+        known = round(time.time(), 6)
         for index, record in enumerate(records):
             if index % CHUNK == CHUNK - 1:
                 gevent.sleep(0)
@@ -65,7 +65,8 @@ class Follower:
         return len(records)
 
     def _take(self, record: dict[str, Any], known: float) -> None:
-        self._part.write(record | {"known": round(known, 6)})
+        record["known"] = known
+        self._part.write(record)
         state, task_id = record.get("state"), record.get("id")
         # Earlier phases of a run have records too; their tasks were planned before this one began.
         if state not in FINAL or not task_id or task_id in self.accounted:

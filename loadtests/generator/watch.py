@@ -15,7 +15,7 @@ from loadtests.generator.parts import Part
 log = logging.getLogger(__name__)
 
 # Seconds. The queues' depths cost the front end a connection to the broker each time.
-EVERY, QUEUES_EVERY = 0.5, 1.0
+EVERY, QUEUES_EVERY = 0.5, 2.0
 
 
 def watch_self(part: Part, pacer: Pacer) -> None:
