@@ -51,7 +51,7 @@ class Consumer(stock.Consumer):
             # A broker that is just coming up: its streams and quorum queues take longer than its port.
             log.warning("the broker is not ready: %s", error)
             time.sleep(NOT_READY_PAUSE)
-            raise ConnectionError(str(error)) from error
+            raise
         return connection
 
     def _useless(self, error: AMQPError) -> str | None:

@@ -187,6 +187,14 @@ class Stack:
             headers.append(got[1].headers)
         return headers
 
+    def close_connections(self, user: str) -> None:
+        """Have the broker close the connections of a role's processes."""
+        rabbitmqctl = self.vhost.rabbit.rabbitmqctl
+        for line in rabbitmqctl("-q", "list_connections", "-s", "pid", "user", "vhost").splitlines():
+            pid, *whose = line.split("\t")
+            if whose == [user, self.vhost.name]:
+                rabbitmqctl("close_connection", pid, "a test")
+
     def close(self) -> None:
         for process in self.processes:
             if process.popen.poll() is None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -35,7 +36,8 @@ def _running(command: list[str], port: int, wait_until: Callable[..., object]) -
             wait_until(_listens(port), f"{command[0]} listens")
             yield
         finally:
-            server.terminate()
+            # PostgreSQL would wait for its clients after a SIGTERM.
+            server.send_signal(signal.SIGINT)
 
 
 @contextmanager

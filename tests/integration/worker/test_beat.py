@@ -38,10 +38,7 @@ def test_a_beat_that_lost_its_lock_to_another_ends(stack: Any, wait_until: Any) 
     first = stack.run("beat", role="beat")
     first.wait_for("Sending due task")
     first.signal(signal.SIGSTOP)
-    for line in stack.vhost.rabbit.rabbitmqctl("-q", "list_connections", "-s", "pid", "user", "vhost").splitlines():
-        pid, user, vhost = line.split("\t")
-        if (user, vhost) == ("beat", stack.vhost.name):
-            stack.vhost.rabbit.rabbitmqctl("close_connection", pid, "a test")
+    stack.close_connections("beat")
     second = stack.run("beat", role="beat", WARREN_DATA_DIR=str(stack.folder / "elsewhere"))
     second.wait_for("Sending due task")
     first.signal(signal.SIGCONT)

@@ -74,3 +74,15 @@ def test_a_lost_broker_is_no_reason_to_restart(stack: Any, rabbit: Any, wait_unt
     sent = {stack.send("noop", queue=queue) for queue in ("fast", "io")}
     wait_until(lambda: sent == {record["id"] for record in stack.records()}, "consuming again")
     assert alive(stack, file)
+
+
+def test_a_broker_that_refuses_for_a_while_is_asked_again(stack: Any, wait_until: Any) -> None:
+    """As one does that is coming up: its port is open before its queues, users and vhosts are there."""
+    worker = stack.worker("fast")
+    rabbitmqctl, vhost = stack.vhost.rabbit.rabbitmqctl, stack.vhost.name
+    rabbitmqctl("set_permissions", "-p", vhost, "worker", "^$", "^$", "^$")
+    stack.close_connections("worker")
+    worker.wait_for("the broker is not ready")
+    rabbitmqctl("set_permissions", "-p", vhost, "worker", ".*", ".*", ".*")
+    sent = stack.send("noop")
+    wait_until(lambda: [record["id"] for record in stack.records()] == [sent], "consuming again")

@@ -73,10 +73,7 @@ def test_a_killed_consumer_loses_nothing(stack: Any, publisher: Publisher, wait_
 def test_a_consumer_outlives_its_connection(stack: Any, publisher: Publisher) -> None:
     consumer = stack.run("consumer", role="consumer")
     consumer.wait_for("consuming from plain")
-    for line in stack.vhost.rabbit.rabbitmqctl("-q", "list_connections", "-s", "pid", "user", "vhost").splitlines():
-        pid, user, vhost = line.split("\t")
-        if (user, vhost) == ("consumer", stack.vhost.name):
-            stack.vhost.rabbit.rabbitmqctl("close_connection", pid, "a test")
+    stack.close_connections("consumer")
     consumer.wait_for("again in about")
     produce(publisher, PlainMessage("later", b"text"), 5)
     consumer.wait_for("consumed later")
