@@ -41,8 +41,10 @@ def _colour(field: str, colours: dict[str, str], title: str | None = None) -> al
     )
 
 
-def _time(domain: tuple[float, float], title: str | None = None) -> alt.X:
-    return alt.X("t:Q", title=title, scale=alt.Scale(domain=list(domain), nice=False), axis=alt.Axis(grid=False))
+def _time(domain: tuple[float, float], title: str | None = None, binned: bool = False) -> alt.X:
+    scale = alt.Scale(domain=list(domain), nice=False)
+    bins: Any = "binned" if binned else alt.Undefined
+    return alt.X("t:Q", title=title, bin=bins, scale=scale, axis=alt.Axis(grid=False))
 
 
 def _log_ticks(seconds: list[float]) -> list[float]:
@@ -216,7 +218,13 @@ def cpu(rows: Rows, phases: Rows, domain: tuple[float, float], cores: int) -> Sp
     y = alt.Y("cores:Q", title=f"cores used (of {cores})", stack="zero", axis=alt.Axis(tickCount=4))
     areas = (
         _chart([row | {"role": row["role"] if row["role"] in ROLES else "rest of the stack"} for row in rows], 150)
-        .mark_rect(opacity=0.9)
-        .encode(x=_time(domain, "seconds since the start"), x2="t2:Q", y=y, color=_colour("role", colours), tooltip=tip)
+        .mark_bar(binSpacing=0)
+        .encode(
+            x=_time(domain, "seconds since the start", binned=True),
+            x2="t2:Q",
+            y=y,
+            color=_colour("role", colours),
+            tooltip=tip,
+        )
     )
     return alt.layer(_shades(phases, domain, 150), areas).to_dict()
