@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 2.0
 RETRY_AFTER = 0.5
+# Seconds to ask the broker whether an exchange is there.
+LOOK = 0.5
 
 
 class PublishError(Exception):
@@ -76,7 +78,7 @@ class Publisher:
         self._woken = False
         self._unconfirmed: dict[int, _Waiting] = {}
         self._next_tag = 1
-        self._delays = False
+        self._delays = threading.Event()
         self._trouble = "not connected yet"
         self.blocked: str | None = None
 
@@ -137,9 +139,10 @@ class Publisher:
         if self.blocked is not None:
             raise NotSent(f"the broker takes no messages at present: {self.blocked}")
         loop = self._loop
-        if message.route()[0] == DELAYED and not self._delays and loop:
+        if message.route()[0] == DELAYED and not self._delays.is_set() and loop:
             loop.add_callback_threadsafe(self._look_for_delays)
-            raise NotSent("nothing takes messages with a countdown yet; start a worker")
+            if not self._delays.wait(min(LOOK, max(0.0, deadline - time.monotonic()))):
+                raise NotSent("nothing takes messages with a countdown yet; start a worker")
         # Encoded here: what cannot be encoded is its sender's error and must not harm the connection.
         future: Future[Confirmation] = Future()
         self._waiting.append(_Waiting(message, message.body(), message.properties(), future))
@@ -197,7 +200,7 @@ class Publisher:
         """Whether workers have set up delayed delivery; on a channel of its own, which the broker closes when not."""
 
         def found(channel: Channel) -> None:
-            self._delays = True
+            self._delays.set()
             channel.close()
 
         def look(channel: Channel) -> None:
