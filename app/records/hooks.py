@@ -51,10 +51,11 @@ def started(task: Any) -> None:
         measured["started"] = time.time()
 
 
-def _on_end(task: Any, state: str, **_: Any) -> None:
+def _on_end(task: Any, state: str | None, **_: Any) -> None:
     request = task.request.__dict__
-    if measured := mark(request):
-        ended(request, task.name, STATES.get(state, "failure"), measured.get("started"))
+    # No state: the process was told to end while the task ran. The main process knows what becomes of that.
+    if state in STATES and (measured := mark(request)):
+        ended(request, task.name, STATES[state], measured.get("started"))
 
 
 def ended(request: dict[str, Any], task: str, state: str, started: float | None) -> None:

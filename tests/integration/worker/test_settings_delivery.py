@@ -122,12 +122,14 @@ run_worker("long", 0)
 """
 
 
-def test_the_time_limits_end_a_task_for_good_and_are_recorded(stack: Any) -> None:
+def test_the_time_limits_end_a_task_for_good_and_are_recorded(stack: Any, wait_until: Any) -> None:
     stack.change(lambda data: data["pools"]["long"].update(soft_limit="500ms", hard_limit="1s"))
     stack.script(STUBBORN).wait_for("ready.")
     sent = [stack.send("cpu", 60, queue="long"), stack.send("stubborn", queue="long")]
-    assert [(r["id"], r["state"]) for r in stack.recorded(2)] == [(task, "failure") for task in sent]
-    assert stack.waiting("long") == 0
+    after = stack.send("noop", queue="long")
+    wait_until(lambda: after in {record["id"] for record in stack.records()}, "the worker goes on")
+    states = [(task, "failure") for task in sent] + [(after, "success")]
+    assert [(r["id"], r["state"]) for r in stack.records()] == states, "one record each"
 
 
 @pytest.mark.parametrize("limit", [{"max_tasks": 1}, {"max_memory": "10MB"}])
@@ -142,11 +144,12 @@ def test_a_child_that_grew_or_served_enough_is_replaced(stack: Any, wait_until: 
     stack.recorded(2)
 
 
-def test_a_child_that_is_told_to_end_hands_its_task_back(stack: Any, wait_until: Any) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_child_that_is_told_to_end_hands_its_task_back(stack: Any, wait_until: Any, how: int) -> None:
     """As systemd does to every process of a unit unless KillMode=mixed says otherwise."""
     worker = stack.worker("long")
     sent = stack.send("sleep", 2, queue="long")
     wait_until(lambda: stack.waiting("long") == 0, "the task is taken")
     for child in psutil.Process(worker.pid).children():
-        os.kill(child.pid, signal.SIGKILL)
+        os.kill(child.pid, how)
     assert [(r["id"], r["state"], r["redelivered"]) for r in stack.recorded(1)] == [(sent, "success", True)]

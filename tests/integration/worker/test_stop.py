@@ -42,6 +42,7 @@ def test_a_second_signal_hands_back_what_runs(stack: Any, wait_until: Any) -> No
     worker.signal(signal.SIGTERM)
     worker.ended()
     assert [headers["id"] for headers in stack.take("long")] == [sent]
+    assert stack.records() == [], "not ended, but handed back"
 
 
 def test_a_thread_that_outlasts_the_soft_shutdown_is_handed_back(stack: Any, wait_until: Any) -> None:
