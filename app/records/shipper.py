@@ -16,7 +16,7 @@ from app.records.spool import Folder, Segment
 
 log = logging.getLogger(__name__)
 
-EVERY = 0.1  # seconds between two looks
+EVERY = 0.2  # seconds between two looks; the times in a record do not depend on it
 BATCH = 150_000  # bytes in one message, about 500 lines
 LOOK_EVERY = 1.0  # between two looks for new files while there is much to do
 ADOPT_EVERY = 5.0
