@@ -7,8 +7,6 @@ SHELL := /bin/bash
 # Say `make bench SHORT=1` for a run of half a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
 BENCH := $(if $(SHORT),--short) $(ARGS)
 PYTEST := .venv/bin/pytest $(ARGS)
-# These tests mostly wait for a broker; a file stays in one process, each process has a RabbitMQ of its own.
-TWO_AT_ONCE := --numprocesses 2 --dist loadfile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +41,7 @@ lint: ## ruff, mypy, yamllint, shellcheck: seconds
 
 test: setup-dev ## all the tests, quick ones first
 	@scripts/timed unit $(PYTEST) tests/unit
-	@scripts/timed integration $(PYTEST) $(TWO_AT_ONCE) tests/integration
+	@scripts/timed integration $(PYTEST) tests/integration
 	@scripts/timed browser $(PYTEST) tests/browser
 	@scripts/timed acceptance $(PYTEST) tests/acceptance
 
@@ -51,7 +49,7 @@ test-unit: setup-dev ## no broker needed
 	@$(PYTEST) tests/unit
 
 test-integration: setup-dev ## against a real RabbitMQ
-	@$(PYTEST) $(TWO_AT_ONCE) tests/integration
+	@$(PYTEST) tests/integration
 
 test-browser: setup-dev ## in headless Chromium
 	@$(PYTEST) tests/browser

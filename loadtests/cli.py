@@ -1,10 +1,11 @@
 """The `warren` command. Each family of commands is a module in `loadtests/commands`, loaded when it is asked for."""
 
-import signal
 from importlib import import_module
 from typing import Any
 
 import click
+
+from loadtests import interrupt
 
 INTERRUPTED = 130
 
@@ -36,7 +37,7 @@ class _Lazy(click.Group):
 
     def main(self, *args: Any, **more: Any) -> Any:
         """As click does it, but Ctrl-C and SIGTERM end alike: after cleaning up, with the exit code shells use."""
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        interrupt.install()
         try:
             code = super().main(*args, **more | {"standalone_mode": False})
         except click.ClickException as error:

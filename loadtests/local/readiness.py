@@ -9,6 +9,7 @@ from pathlib import Path
 import requests
 
 from app.contract import Contract
+from loadtests import interrupt
 from loadtests.local.errors import NotReady
 from loadtests.local.rabbitmq import accepts_connections
 from loadtests.local.rabbitmq_files import NodeFiles
@@ -34,6 +35,7 @@ class Waiting:
         began = time.monotonic()
         said = None
         while (missing := ready()) is not None:
+            interrupt.check()
             if missing != said:
                 self.progress(f"waiting for {missing}")
                 said = missing

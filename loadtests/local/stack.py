@@ -14,6 +14,7 @@ from types import TracebackType
 import psutil
 
 from app.contract import load_contract
+from loadtests import interrupt
 from loadtests.local import folder, rabbitmq
 from loadtests.local.ending import clear_leftovers, end_stack
 from loadtests.local.errors import StackError
@@ -78,6 +79,7 @@ class LocalStack:
                 start_in_order(self.directory, contract, program, self._supervisord, progress)
             except BaseException as error:
                 if isinstance(error, KeyboardInterrupt):
+                    interrupt.noticed()
                     progress("interrupted; stopping what was started")
                 self._stop(progress, _HASTE)
                 raise

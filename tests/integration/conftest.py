@@ -1,4 +1,4 @@
-"""A real RabbitMQ for the integration tests: one private node a session, a vhost of its own for each test that asks."""
+"""A real RabbitMQ for the integration tests: one private node a file, a vhost of its own for each test that asks."""
 
 import os
 import uuid
@@ -17,9 +17,9 @@ from loadtests.local.rabbitmq_files import ADMIN
 ROOT = Path(__file__).parent.parent.parent
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rabbit(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Iterator[RabbitMQNode]:
-    """A running private node with its management API, shared by the session. `rabbit.url(role)`.
+    """A running private node with its management API, for the tests of one file. `rabbit.url(role)`.
 
     A test that stops or cripples it must have it running and unblocked again at its end.
     """
@@ -67,17 +67,15 @@ class Vhost:
 @pytest.fixture
 def vhost(rabbit: RabbitMQNode, contract: Contract) -> Iterator[Vhost]:
     """An empty vhost for one test. `vhost.url(role)`."""
-    fresh = Vhost(rabbit, contract, f"test-{uuid.uuid4().hex[:8]}")
-    yield fresh
-    fresh.delete()
+    # Never deleted: RabbitMQ 3.10 that starts again after quorum queues were deleted may lose all its others.
+    yield Vhost(rabbit, contract, f"test-{uuid.uuid4().hex[:8]}")
 
 
 @pytest.fixture(scope="module")
 def module_vhost(rabbit: RabbitMQNode, contract: Contract) -> Iterator[Vhost]:
     """An empty vhost for all tests of one file."""
-    fresh = Vhost(rabbit, contract, f"test-{uuid.uuid4().hex[:8]}")
-    yield fresh
-    fresh.delete()
+    # Never deleted: RabbitMQ 3.10 that starts again after quorum queues were deleted may lose all its others.
+    yield Vhost(rabbit, contract, f"test-{uuid.uuid4().hex[:8]}")
 
 
 @pytest.fixture
