@@ -56,6 +56,7 @@ class Confirmation:
 @dataclass
 class _Waiting:
     message: Message
+    route: tuple[str, str]
     body: bytes
     properties: pika.BasicProperties
     future: "Future[Confirmation]"
@@ -139,13 +140,14 @@ class Publisher:
         if self.blocked is not None:
             raise NotSent(f"the broker takes no messages at present: {self.blocked}")
         loop = self._loop
-        if message.route()[0] == DELAYED and not self._delays.is_set() and loop:
+        route = message.route()
+        if route[0] == DELAYED and not self._delays.is_set() and loop:
             loop.add_callback_threadsafe(self._look_for_delays)
             if not self._delays.wait(min(LOOK, max(0.0, deadline - time.monotonic()))):
                 raise NotSent("nothing takes messages with a countdown yet; start a worker")
         # Encoded here: what cannot be encoded is its sender's error and must not harm the connection.
         future: Future[Confirmation] = Future()
-        self._waiting.append(_Waiting(message, message.body(), message.properties(), future))
+        self._waiting.append(_Waiting(message, route, message.body(), message.properties(), future))
         if not self._woken and loop:
             self._woken = True
             loop.add_callback_threadsafe(self._send_waiting)
@@ -224,11 +226,10 @@ class Publisher:
             waiting = self._waiting.popleft()
             if not waiting.future.set_running_or_notify_cancel():
                 continue
-            exchange, routing_key = waiting.message.route()
             waiting.published = time.time()
             self._unconfirmed[self._next_tag] = waiting
             self._next_tag += 1
-            self._channel.basic_publish(exchange, routing_key, waiting.body, waiting.properties, mandatory=True)
+            self._channel.basic_publish(*waiting.route, waiting.body, waiting.properties, mandatory=True)
 
     def _on_confirm(self, frame: Any) -> None:
         now, method = time.time(), frame.method

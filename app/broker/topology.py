@@ -69,8 +69,7 @@ def queues(contract: Contract) -> dict[str, tuple[str, dict[str, Any]]]:
 
 def declare(channel: Channel, contract: Contract) -> None:
     """Declare it all; what exists already is left alone. Dead letters first: a queue must never outlive its refuge."""
-    for exchange in (DEAD, RECORDS, PLAIN, TASKS):
-        kind = "topic" if exchange == TASKS else "direct"
+    for exchange, kind in EXCHANGES.items():
         channel.exchange_declare(exchange=exchange, exchange_type=kind, durable=True)
     for name, (exchange, arguments) in queues(contract).items():
         channel.queue_declare(queue=name, durable=True, arguments=arguments)

@@ -48,10 +48,6 @@ class Vhost:
         answer = requests.get(f"{self._root}/queues/{self.name}", auth=self._auth, timeout=10)
         return {queue["name"]: queue for queue in answer.json()}
 
-    def delete(self) -> None:
-        """Take it away with all that is in it."""
-        requests.delete(f"{self._root}/vhosts/{self.name}", auth=self._auth, timeout=30).raise_for_status()
-
     @property
     def _root(self) -> str:
         return f"http://127.0.0.1:{self.rabbit.files.management_port}/api"
