@@ -1,6 +1,6 @@
 # Everything here can be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
+.PHONY: help setup setup-hosts setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
         picture lock clean
 SHELL := /bin/bash
 
@@ -14,6 +14,9 @@ help: ## this list
 setup: ## .venv with all a user needs, and a RabbitMQ to run (not to start)
 	@scripts/setup bench
 	@scripts/system-packages rabbitmq
+
+setup-hosts: ## .venv with Ansible and testinfra, for the stack on hosts
+	@scripts/setup hosts
 
 setup-dev: ## the same and what the tests need
 	@scripts/setup dev

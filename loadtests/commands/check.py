@@ -1,11 +1,14 @@
 """`warren check`: is this stack.yml one that can work, and what does it come to on this machine?"""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 import yaml
 
+from app.broker import rights, topology
 from app.contract import Contract, ContractError, load_contract
 from app.units import format_duration
 
@@ -13,7 +16,9 @@ from app.units import format_duration
 @click.command()
 @click.option("--stack", type=click.Path(path_type=Path), envvar="STACK_FILE", default="stack.yml", show_default=True)
 @click.option("--cores", type=click.IntRange(1), help="Count processes for a machine of this many cores.")
-def check(stack: Path, cores: int | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="For programs: durations in seconds, sizes in bytes.")
+@click.option("--broker-version", default="4.0", show_default=True, help="With --json: the policies for this RabbitMQ.")
+def check(stack: Path, cores: int | None, as_json: bool, broker_version: str) -> None:
     """Judge stack.yml: print what it comes to, or every complaint with its line (exit code 2)."""
     try:
         contract = load_contract(stack)
@@ -21,8 +26,31 @@ def check(stack: Path, cores: int | None) -> None:
         click.echo(str(error), err=True)
         click.echo(f"{len(error.complaints)} complaint(s); nothing was changed.", err=True)
         raise SystemExit(2) from error
+    if as_json:
+        click.echo(json.dumps(_for_programs(contract, _version(broker_version)), indent=2))
+        return
     click.echo(yaml.safe_dump(contract.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True))
     click.echo(_derived(contract, cores or os.cpu_count() or 1))
+
+
+def _version(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(".")[:3])
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no version; write 4.0.5", param_hint="--broker-version") from None
+
+
+def _for_programs(contract: Contract, broker_version: tuple[int, ...]) -> dict[str, Any]:
+    """What deployments that cannot import `app` need: the contract in plain units, and the broker's settings."""
+    return {
+        "contract": contract.model_dump(mode="python"),
+        "rabbitmq": {
+            "conf": topology.rabbitmq_conf(contract),
+            "advanced": topology.advanced_config(contract),
+            "permissions": rights.permissions(contract),
+            "policies": topology.policies(contract, broker_version),
+        },
+    }
 
 
 def _derived(contract: Contract, cores: int) -> str:

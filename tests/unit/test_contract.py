@@ -1,13 +1,16 @@
 """stack.yml is accepted as shipped, and each thing that cannot work is refused with its line and a cure."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from app.contract import Contract, ContractError, load_contract
 from app.units import format_duration, parse_duration
+from loadtests.commands.check import check
 
 SHIPPED = Path(__file__).parents[2] / "stack.yml"
 
@@ -137,3 +140,17 @@ def test_what_is_printed_can_be_read_again(tmp_path: Path) -> None:
 def test_durations_survive_the_round_trip(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
     assert parse_duration(format_duration(seconds)) == seconds
+
+
+def test_programs_get_seconds_and_bytes_and_the_brokers_settings() -> None:
+    told = CliRunner().invoke(check, ["--json", "--stack", str(SHIPPED), "--broker-version", "3.10.8"])
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.output)
+    assert found["contract"]["stop"]["timeout"] == 120
+    assert found["contract"]["pools"]["long"]["max_memory"] == 300_000_000
+    assert set(found["rabbitmq"]) == {"conf", "advanced", "permissions", "policies"}
+    # Before 3.12 the timeout of a delivery is no policy, and such a broker would refuse it.
+    assert "consumer-timeout" not in found["rabbitmq"]["policies"][0]["definition"]
+    wrong = CliRunner().invoke(check, ["--json", "--stack", str(SHIPPED), "--broker-version", "new"])
+    assert wrong.exit_code == 2
+    assert "4.0.5" in wrong.output

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("bash", "dirname", "cat", "cksum", "rm")
+TOOLS = ("bash", "dirname", "cat", "cksum", "cut", "rm")
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def checkout(tmp_path: Path) -> Path:
     """The files that the script reads, without a .venv, and a `bin` to be its PATH."""
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts/setup", tmp_path / "scripts/setup")
-    for name in ("requirements-uv.txt", "requirements-bench.txt", "pyproject.toml"):
+    for name in ("requirements-uv.txt", "requirements-bench.txt", "requirements-hosts.txt", "requirements-dev.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "bin").mkdir()
     for tool in TOOLS:
