@@ -32,7 +32,9 @@ def _size_as_text(value: object) -> object:
     raise ValueError(f"{value!r} is not a size; write a number and a unit: 64KB, 300MB, 1GB")
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str, when_used="json")]
+Duration = Annotated[
+    float, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str, when_used="json")
+]
 Size = Annotated[
     ByteSize,
     BeforeValidator(_size_as_text),

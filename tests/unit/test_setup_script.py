@@ -16,7 +16,13 @@ def checkout(tmp_path: Path) -> Path:
     """The files that the script reads, without a .venv, and a `bin` to be its PATH."""
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts/setup", tmp_path / "scripts/setup")
-    for name in ("requirements-uv.txt", "requirements-bench.txt", "requirements-hosts.txt", "requirements-dev.txt", "pyproject.toml"):
+    for name in (
+        "requirements-uv.txt",
+        "requirements-bench.txt",
+        "requirements-hosts.txt",
+        "requirements-dev.txt",
+        "pyproject.toml",
+    ):
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "bin").mkdir()
     for tool in TOOLS:
