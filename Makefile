@@ -44,15 +44,17 @@ lint: ## ruff, mypy, yamllint, shellcheck: seconds
 
 test: setup-dev ## all the tests, quick ones first
 	@scripts/timed unit $(PYTEST) tests/unit
-	@scripts/timed integration $(PYTEST) tests/integration
+	@scripts/timed integration $(MAKE) --no-print-directory test-integration
 	@scripts/timed browser $(PYTEST) tests/browser
 	@scripts/timed acceptance $(PYTEST) tests/acceptance
 
 test-unit: setup-dev ## no broker needed
 	@$(PYTEST) tests/unit
 
+# Two files at a time where a broker is all they need; a whole stack has both cores to itself.
 test-integration: setup-dev ## against a real RabbitMQ
-	@$(PYTEST) tests/integration
+	@$(PYTEST) --numprocesses 2 --dist loadfile --durations 15 tests/integration/http tests/integration/worker
+	@$(PYTEST) --durations 15 tests/integration/load tests/integration/test_*.py
 
 test-browser: setup-dev ## in headless Chromium
 	@$(PYTEST) tests/browser

@@ -1,0 +1,74 @@
+"""A bounded load with a fault in the middle of it, on any target, and what the ledger says afterwards."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from loadtests.analysis.analyse import Asked, analyse
+from loadtests.analysis.ledger import Ledger
+from loadtests.bench.locust_run import Load, Phase, run_phase
+
+# Tasks a second and seconds: enough that there are always tasks in every hand when the fault comes.
+RATE, LENGTH = 60.0, 9.0
+
+
+@dataclass(frozen=True)
+class Where:
+    """The front end that is loaded."""
+
+    url: str
+    token: str
+
+
+@dataclass
+class Outcome:
+    """What a run under a fault came to."""
+
+    ledger: Ledger
+    results: Path
+    fault_began: float
+
+    def count(self, where: str) -> int:
+        """Tasks of the run that fit a condition on records.parquet."""
+        query = f"SELECT count(*) FROM '{self.results / 'records.parquet'}' WHERE {where}"
+        row = duckdb.execute(query).fetchone()
+        return row[0] if row else 0
+
+
+@dataclass
+class Fault:
+    """Plays `steps` (seconds into the run, what to do) once each while the load runs."""
+
+    steps: list[tuple[float, Callable[[], None]]]
+    began: float = 0.0
+    left: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+
+    def tick(self, passed: float, _length: float) -> None:
+        while self.left and passed >= self.left[0][0]:
+            self.began = self.began or time.time()
+            self.left.pop(0)[1]()
+
+    def under_load(self, where: Where, folder: Path, *what: str, length: float = LENGTH, rate: float = RATE) -> Outcome:
+        self.left = sorted(self.steps, key=lambda step: step[0])
+        load = Load(where.url, where.token, what=what or ("--scenario", "noop"))
+        run_phase(
+            load, Phase("fault", length, rate=rate, arrivals="poisson"), folder, "faults-" + folder.name, self.tick
+        )
+        return Outcome(analyse(folder, Asked()).ledger, folder, self.began)
+
+
+def assert_nothing_lost(outcome: Outcome) -> None:
+    ledger = outcome.ledger
+    assert ledger.missing == 0, ledger
+    assert ledger.balanced, ledger
+    assert ledger.accepted == ledger.finished + ledger.dead_lettered
+    assert outcome.fault_began, "the fault never came"
+
+
+def assert_recovered(outcome: Outcome) -> None:
+    """Tasks of the last two seconds of the plan were accepted and done."""
+    late = f"scheduled > (SELECT max(scheduled) - 2 FROM '{outcome.results / 'records.parquet'}')"
+    assert outcome.count(f"{late} AND status = 202 AND finished IS NOT NULL") > 0
