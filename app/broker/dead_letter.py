@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pika
+from pydantic import BaseModel, ConfigDict
 
 
-@dataclass(frozen=True)
-class DeadLetter:
+class DeadLetter(BaseModel):
     """One dead letter. `queue`: where it died. `reason`: rejected, delivery_limit, expired or maxlen.
-    `time`: of its death, in epoch seconds. `run`: the load run it belonged to."""
+    `count`: how often it died so. `time`: of its death, in epoch seconds. `run`: the load run it belonged to.
+    `body`: only when one is asked for."""
+
+    model_config = ConfigDict(frozen=True)
 
     id: str | None
     task: str | None
@@ -20,7 +23,7 @@ class DeadLetter:
     time: float | None
     run: str | None
     headers: dict[str, Any]
-    body: str
+    body: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """`/dead`: dead letters over HTTP."""
 
 from dataclasses import asdict
-from typing import Any
 
 from flask import Response
 from flask_openapi3 import OpenAPI
@@ -52,24 +51,10 @@ class DeadId(BaseModel):
     id: str
 
 
-class DeadLetterBody(BaseModel):
-    """`time`: of its death, in epoch seconds. `count`: how often it died so. `body`: only when one is asked for."""
-
-    id: str | None
-    task: str | None
-    queue: str | None
-    reason: str | None
-    count: int
-    time: float | None
-    run: str | None
-    headers: dict[str, Any]
-    body: str | None = None
-
-
 class DeadList(BaseModel):
     """`truncated`: there are more than these, or more than one look reaches."""
 
-    messages: list[DeadLetterBody]
+    messages: list[DeadLetter]
     truncated: bool
 
 
@@ -83,7 +68,7 @@ class DeadOutcome(BaseModel):
 
 def register(app: OpenAPI) -> None:
     app.get("/dead", responses=problems.answers({200: DeadList}, 409, 503))(show_all)
-    app.get("/dead/<id>", responses=problems.answers({200: DeadLetterBody}, 404, 409, 503))(show)
+    app.get("/dead/<id>", responses=problems.answers({200: DeadLetter}, 404, 409, 503))(show)
     app.post("/dead/replay", responses=problems.answers({200: DeadOutcome}, 409, 413, 415, 503))(replay)
     app.delete("/dead", responses=problems.answers({200: DeadOutcome}, 409, 413, 415, 503))(purge)
     app.register_error_handler(Busy, lambda error: Problem(409, str(error), retry_after=1).response())
@@ -92,7 +77,7 @@ def register(app: OpenAPI) -> None:
 def show_all(query: Listing) -> Response:
     """List dead letters, oldest first"""
     found, truncated = _dead_letters().list(_selection(query), query.limit)
-    return json_response({"messages": [_body(each) for each in found], "truncated": truncated})
+    return json_response({"messages": [each.model_dump(exclude={"body"}) for each in found], "truncated": truncated})
 
 
 def show(path: DeadId) -> Response:
@@ -100,7 +85,7 @@ def show(path: DeadId) -> Response:
     found, _ = _dead_letters().list(Selection(ids=frozenset([path.id])), 1)
     if not found:
         raise Problem(404, f"there is no dead letter with the id {path.id!r}")
-    return json_response(_body(found[0]) | {"body": found[0].body})
+    return json_response(found[0].model_dump())
 
 
 def replay(body: Choice) -> Response:
@@ -124,9 +109,3 @@ def _dead_letters() -> DeadLetters:
 def _selection(criteria: Criteria) -> Selection:
     ids = frozenset(criteria.ids) if isinstance(criteria, Choice) else frozenset()
     return Selection(ids, criteria.task, criteria.queue, criteria.run, criteria.reason)
-
-
-def _body(letter: DeadLetter) -> dict[str, Any]:
-    body = asdict(letter)
-    del body["body"]
-    return body
