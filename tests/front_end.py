@@ -22,14 +22,17 @@ class FrontEnd(requests.Session):
 
     def is_up(self) -> bool:
         """Whether it answers at all."""
-        try:
-            return self.get("/healthz").ok
-        except requests.ConnectionError:
-            return False
+        return self._says_ok("/healthz")
 
     def is_ready(self) -> bool:
         """Whether it can hand tasks to the broker."""
-        return self.is_up() and self.get("/readyz").ok
+        return self._says_ok("/readyz")
+
+    def _says_ok(self, path: str) -> bool:
+        try:
+            return self.get(path).ok
+        except requests.ConnectionError:
+            return False
 
     def send_task(self, task: str, *args: Any, **more: Any) -> str:
         """Send a task; its id."""
