@@ -41,12 +41,15 @@ def web() -> None:
 
 @main.command()
 @click.argument("pool")
-@click.option("--index", type=click.IntRange(0), default=0, help="Tells workers of one pool on one host apart.")
-def worker(pool: str, index: int) -> None:
-    """One worker process of POOL, a pool of stack.yml."""
+@click.option("--index", type=click.IntRange(0), help="Tells workers of one pool on one host apart; 0 when not said.")
+def worker(pool: str, index: int | None) -> None:
+    """One worker process of POOL, a pool of stack.yml; or POOL-INDEX, as systemd names an instance."""
     from app.worker.start import run_worker
 
-    _run(lambda: run_worker(pool, index))
+    name, _, number = pool.rpartition("-")
+    if number.isdecimal() and index is None:
+        pool, index = name, int(number)
+    _run(lambda: run_worker(pool, index or 0))
 
 
 @main.command()

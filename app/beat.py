@@ -24,6 +24,7 @@ from app.broker.address import resolve_broker
 from app.broker.url import BrokerAddress
 from app.celery_app import create_app
 from app.contract import Contract, load_contract
+from app.service_manager import alive, ready, waiting
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 LOCK = "beat.lock"
 RESOURCE_LOCKED = 405
 RETRY_EVERY = 2.0  # seconds
+# The loop turns this often, to be seen alive, however rare the tasks are.
+LONGEST_TURN = 5.0
 
 
 class BeatRuns(Exception):
@@ -87,9 +90,10 @@ class GuardedScheduler(PersistentScheduler):
     """Sends only while the lock is held; what falls due meanwhile is sent once afterwards."""
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
+        alive()
         if not self.app.beat_lock.held.is_set():
             return 1.0
-        return super().tick(*args, **kwargs)
+        return min(super().tick(*args, **kwargs), LONGEST_TURN)
 
 
 def run_beat() -> int:
@@ -104,6 +108,7 @@ def run_beat() -> int:
     settings.warren_data_dir.mkdir(parents=True, exist_ok=True)
     app.beat_lock = _first_lock(address, contract)
     app.beat_lock.keep()
+    ready("holding the lock")
     app.Beat(scheduler_cls=GuardedScheduler, loglevel="INFO", quiet=True).run()
     return 0
 
@@ -123,4 +128,5 @@ def _first_lock(address: BrokerAddress, contract: Contract) -> BeatLock:
             if not said:
                 log.warning("waiting for the broker at %s: %r", address.safe, error)
             said = True
+            waiting(RETRY_EVERY)
             threading.Event().wait(RETRY_EVERY)

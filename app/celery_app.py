@@ -11,7 +11,7 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from app.beat_schedule import schedule
-from app.broker import topology
+from app.broker import topology, transport
 from app.broker.address import resolve_broker
 from app.broker.url import BrokerAddress
 from app.contract import Contract, load_contract
@@ -29,6 +29,7 @@ PUBLISH_RETRIES = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2
 
 def create_app(contract: Contract, settings: Settings, address: BrokerAddress) -> Celery:
     """A Celery app for this stack. Nothing is connected yet."""
+    transport.install()
     app = Celery("warren", task_cls="app.worker.request:Task", set_as_current=True)
     app.conf.update(
         _broker(contract, address)

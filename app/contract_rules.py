@@ -34,6 +34,7 @@ def judge(contract: Contract) -> Complaints:
     yield from _queues(contract)
     for name, pool in contract.pools.items():
         where = f"pools.{name}"
+        yield from _pool_name(where, name)
         yield from _kind(where, pool, contract)
         yield from _times(where, pool, contract)
         yield from _prefetch(where, pool, contract)
@@ -90,6 +91,11 @@ def _queues(c: Contract) -> Complaints:
                     f"pools.{pool_name}.queues",
                     f"there is no queue {name!r}; choose from {', '.join(c.queues)}",
                 )
+
+
+def _pool_name(where: str, name: str) -> Complaints:
+    if name.rpartition("-")[2].isdecimal():
+        yield where, "ends in a number, as the name of a pool's single process does (POOL-INDEX); rename it"
 
 
 def _kind(where: str, pool: Pool, c: Contract) -> Complaints:

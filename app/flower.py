@@ -14,6 +14,7 @@ import click
 from app.broker.address import resolve_broker
 from app.celery_app import create_app
 from app.contract import load_contract
+from app.service_manager import ready
 from app.settings import Settings, SettingsError
 
 
@@ -29,7 +30,7 @@ def run_flower() -> int:
     from flower.urls import settings as pages
 
     options.address, options.port = settings.flower_host, settings.flower_listen_port
-    options.basic_auth = [settings.flower_basic_auth] if settings.flower_basic_auth else []
+    options.basic_auth = [settings.flower_login] if settings.flower_login else []
     server = Flower(capp=app, options=options, **pages)
     try:
         server.start_http_server()
@@ -39,18 +40,19 @@ def run_flower() -> int:
         ) from error
     atexit.register(server.stop)
     signal.signal(signal.SIGTERM, _end)
+    ready("serving")
     with suppress(KeyboardInterrupt):
         server.start()
     return 0
 
 
 def _judge(settings: Settings) -> None:
-    if settings.flower_basic_auth and ":" not in settings.flower_basic_auth.strip(":"):
+    if settings.flower_login and ":" not in settings.flower_login.strip(":"):
         raise SettingsError("FLOWER_BASIC_AUTH: write user:password")
-    if not settings.flower_basic_auth and not _is_loopback(settings.flower_host):
+    if not settings.flower_login and not _is_loopback(settings.flower_host):
         raise SettingsError(
             f"FLOWER_HOST: {settings.flower_host} can be reached by others, who could then stop workers; set "
-            "FLOWER_BASIC_AUTH=user:password, or FLOWER_HOST=127.0.0.1"
+            "FLOWER_BASIC_AUTH=user:password or FLOWER_BASIC_AUTH_FILE, or FLOWER_HOST=127.0.0.1"
         )
 
 

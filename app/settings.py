@@ -23,7 +23,9 @@ class Settings(BaseSettings):
     # Where this process keeps files: SQLite results, measured records not yet sent, downloads.
     warren_data_dir: Path = Path(".warren/data")
     # Where results go: db+sqlite:///…, redis://…, db+postgresql+psycopg://…, rpc://. None: SQLite in the data folder.
-    celery_backend_url: str | None = None
+    celery_backend_url: str | None = Field(None, repr=False)
+    # A variable that ends in _FILE names a file that holds the value, for secrets that no environment should show.
+    celery_backend_url_file: Path | None = None
 
     warren_host: str = "127.0.0.1"
     warren_port: int = Field(8080, ge=0, le=65535, validation_alias=AliasChoices("WARREN_PORT", "PORT"))
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
     # Not FLOWER_PORT: a Kubernetes Service called `flower` puts a tcp:// address there.
     flower_listen_port: int = Field(5555, ge=1, le=65535)
     flower_basic_auth: str | None = Field(None, repr=False)
+    flower_basic_auth_file: Path | None = None
 
     @field_validator("warren_token", "flower_basic_auth")
     @classmethod
@@ -61,19 +64,36 @@ class Settings(BaseSettings):
             raise SettingsError("\n".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())) from error
 
     @cached_property
-    def token(self) -> str | None:
-        """The front end's token, from the variable or from the file it names."""
-        if self.warren_token or not self.warren_token_file:
-            return self.warren_token
-        try:
-            token = self.warren_token_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise SettingsError(f"WARREN_TOKEN_FILE: {self.warren_token_file}: {error.strerror}") from error
-        if not token:
-            raise SettingsError(f"WARREN_TOKEN_FILE: {self.warren_token_file} is empty")
-        return token
+    def tokens(self) -> tuple[str, ...]:
+        """The front end's tokens: one, or a line each in the file, so that an old one can go after all know the new."""
+        if self.warren_token:
+            return (self.warren_token,)
+        text = read_secret(self.warren_token_file, "WARREN_TOKEN_FILE") if self.warren_token_file else ""
+        return tuple(line.strip() for line in text.splitlines() if line.strip())
 
-    @property
+    @cached_property
+    def flower_login(self) -> str | None:
+        """`user:password` for Flower."""
+        if self.flower_basic_auth or not self.flower_basic_auth_file:
+            return self.flower_basic_auth
+        return read_secret(self.flower_basic_auth_file, "FLOWER_BASIC_AUTH_FILE")
+
+    @cached_property
     def result_url(self) -> str:
         """Where results are kept."""
-        return self.celery_backend_url or f"db+sqlite:///{self.warren_data_dir.absolute() / 'results.db'}"
+        if self.celery_backend_url:
+            return self.celery_backend_url
+        if self.celery_backend_url_file:
+            return read_secret(self.celery_backend_url_file, "CELERY_BACKEND_URL_FILE")
+        return f"db+sqlite:///{self.warren_data_dir.absolute() / 'results.db'}"
+
+
+def read_secret(path: Path, variable: str) -> str:
+    """What the file that `variable` names holds. Raises SettingsError when it cannot be read or is empty."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{variable}: {path}: {getattr(error, 'strerror', None) or 'not text'}") from error
+    if not text:
+        raise SettingsError(f"{variable}: {path} is empty")
+    return text

@@ -1,6 +1,6 @@
 """Finds the broker's address. Six places, in this order; the first that has one wins.
 
-1. the variable CELERY_BROKER_URL
+1. the variable CELERY_BROKER_URL, or the file that CELERY_BROKER_URL_FILE names
 2. CELERY_BROKER_URL in a `.env` file
 3. VCAP_SERVICES (Cloud Foundry)
 4. the file that VCAP_SERVICES_FILE_PATH names (Cloud Foundry, file-based bindings)
@@ -22,8 +22,8 @@ from app.broker.url import AddressError, BrokerAddress, parse_url
 log = logging.getLogger(__name__)
 
 PLACES = (
-    "CELERY_BROKER_URL, a .env file, VCAP_SERVICES, VCAP_SERVICES_FILE_PATH, SERVICE_BINDING_ROOT, "
-    "and Kubernetes' RABBITMQ_SERVICE_HOST with RABBITMQ_USERNAME and RABBITMQ_PASSWORD"
+    "CELERY_BROKER_URL, CELERY_BROKER_URL_FILE, a .env file, VCAP_SERVICES, VCAP_SERVICES_FILE_PATH, "
+    "SERVICE_BINDING_ROOT, and Kubernetes' RABBITMQ_SERVICE_HOST with RABBITMQ_USERNAME and RABBITMQ_PASSWORD"
 )
 # What marks a binding as a RabbitMQ when it has no amqp URI; never its label, which providers choose freely.
 _MARKS = {"rabbitmq", "rabbit", "amqp", "amqps"}
@@ -54,8 +54,13 @@ FromUrl = Callable[[str, str], BrokerAddress]
 
 
 def _variable(environ: Mapping[str, str], env_file: Path, from_url: FromUrl) -> Found:
-    url = environ.get("CELERY_BROKER_URL")
-    return from_url(url, "CELERY_BROKER_URL") if url else None
+    url, source = environ.get("CELERY_BROKER_URL"), "CELERY_BROKER_URL"
+    if not url and (file := environ.get("CELERY_BROKER_URL_FILE")):
+        source = f"CELERY_BROKER_URL_FILE ({file})"
+        url = _read(Path(file), "CELERY_BROKER_URL_FILE").strip()
+        if not url:
+            raise AddressError(f"{source}: the file is empty")
+    return from_url(url, source) if url else None
 
 
 def _dotenv(environ: Mapping[str, str], env_file: Path, from_url: FromUrl) -> Found:

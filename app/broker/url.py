@@ -56,11 +56,11 @@ class BrokerAddress:
         return ssl.create_default_context(cafile=self.ca_file) if self.tls else None
 
     def celery_ssl(self) -> dict[str, Any] | bool:
-        """Celery's `broker_use_ssl`. py-amqp checks nothing unless it is told to."""
+        """Celery's `broker_use_ssl`. py-amqp checks nothing unless it is told to. The name: `app.broker.transport`."""
         if not self.tls:
             return False
         ca = self.ca_file or ssl.get_default_verify_paths().cafile
-        return {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": ca, "server_hostname": self.hosts[0][0]}
+        return {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": ca}
 
     def pika_parameters(self, contract: Contract, timeout: float = 5.0) -> list[pika.ConnectionParameters]:
         """For pika, a set of parameters for each host. `timeout`: seconds for each step of connecting."""

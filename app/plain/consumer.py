@@ -22,6 +22,7 @@ from app.broker import topology
 from app.broker.address import resolve_broker
 from app.broker.url import BrokerAddress
 from app.contract import Contract, load_contract
+from app.service_manager import ready, waiting
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class PlainConsumer:
                     channel = connection.channel()
                     topology.declare(channel, self._contract)
                     log.info("consuming from %s", topology.PLAIN)
+                    ready("consuming")
                     pause = FIRST_PAUSE
                     self._consume(channel)
             except (ProbableAuthenticationError, ProbableAccessDeniedError) as error:
@@ -65,6 +67,7 @@ class PlainConsumer:
             except (AMQPError, OSError) as error:
                 log.warning("broker %s: %r; again in about %.0f s", self._address.safe, error, pause)
                 # Spread out, so that many consumers do not all come back in the same instant.
+                waiting(LONGEST_PAUSE * 2)
                 self._stopping.wait(pause * random.uniform(0.5, 1.5))  # noqa: S311 - not a secret
                 pause = min(pause * 2, LONGEST_PAUSE)
 

@@ -55,7 +55,7 @@ def create_app(settings: Settings, contract: Contract, address: BrokerAddress) -
     )
     problems.init(app)
     metrics.init(app)  # first to start its clock, last to stop it
-    auth.init(app, settings.token)
+    auth.init(app, settings.tokens)
     limits.init(app, contract)
     headers.init(app, _picture_origins(settings))
     for module in (tasks, batches, results, runs, dead, queues, plain, addition, health):

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hmac
 import ipaddress
+from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -38,14 +39,14 @@ class Unauthorized(Problem):
         return response
 
 
-def init(app: Flask, token: str | None) -> None:
-    """Guard every request."""
-    expected = token.encode() if token else None
+def init(app: Flask, tokens: Sequence[str]) -> None:
+    """Guard every request: any of the tokens opens."""
+    expected = [token.encode() for token in tokens]
 
     @app.before_request
     def guard() -> None:
         environ = request.environ
-        if expected is None:
+        if not expected:
             # A page of another site may have made its own name point to 127.0.0.1; it cannot forge this header.
             if not _loopback_name(environ.get("HTTP_HOST", "localhost")):
                 raise Problem(403, "without a token only loopback names are answered; set WARREN_TOKEN to use others")
@@ -55,7 +56,7 @@ def init(app: Flask, token: str | None) -> None:
             raise Problem(403, "sent by another site's page; only Warren's own pages and programs may do that")
 
 
-def _has(expected: bytes, authorization: str) -> bool:
+def _has(expected: list[bytes], authorization: str) -> bool:
     scheme, _, value = authorization.partition(" ")
     given = value.strip().encode("latin-1", "replace")  # WSGI hands bytes over as latin-1
     if scheme.lower() == "basic":
@@ -65,7 +66,7 @@ def _has(expected: bytes, authorization: str) -> bool:
             return False
     elif scheme.lower() != "bearer":
         return False
-    return hmac.compare_digest(given, expected)
+    return any(hmac.compare_digest(given, each) for each in expected)
 
 
 def _cross_site(environ: dict[str, str]) -> bool:

@@ -15,6 +15,7 @@ import click
 
 from app.broker.address import resolve_broker
 from app.contract import Contract, load_contract
+from app.service_manager import ready
 from app.settings import Settings
 from app.web.auth import is_loopback
 from app.web.sessions import session_key
@@ -94,6 +95,8 @@ def application() -> "Api":
     services.publisher.start()
     _on_stop(services.stopping)
     threading.Thread(target=_end_with, args=(os.getppid(),), name="parent-watch", daemon=True).start()
+    # The socket is open by now: requests wait in it until this process takes them.
+    ready("serving")
     return app
 
 
@@ -121,7 +124,7 @@ def _end_with(parent: int) -> None:
 def _check_listen(settings: Settings) -> None:
     """Raises UsageError for an address that may not be listened on, or cannot: granian would print a traceback."""
     host, port = settings.warren_host.strip("[]"), settings.warren_port
-    if not settings.token and not is_loopback(host):
+    if not settings.tokens and not is_loopback(host):
         raise click.UsageError(
             f"WARREN_HOST is {host}, which others can reach, and there is no token: set WARREN_TOKEN or "
             "WARREN_TOKEN_FILE, or WARREN_HOST=127.0.0.1"

@@ -23,8 +23,8 @@ class PageSessions(SecureCookieSessionInterface):
 
 def session_key(settings: Settings) -> bytes:
     """32 bytes, the same for all processes that share a token, or else a data folder. Raises OSError."""
-    if settings.token:
-        return hashlib.sha256(b"warren session " + settings.token.encode()).digest()
+    if settings.tokens:
+        return hashlib.sha256(b"warren session " + settings.tokens[0].encode()).digest()
     path = settings.warren_data_dir / "session-key"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from celery import bootsteps
-from sdnotify import SystemdNotifier
+
+from app.service_manager import alive, ready, tell, waiting
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,6 @@ class Pulse:
     def __init__(self, hosts: Sequence[tuple[str, int]], file: Path | None, stalled: float, hung: float) -> None:
         self._hosts, self._file = hosts, file
         self._stalled, self._hung = stalled, hung
-        self._notifier = SystemdNotifier()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
         self._ready = False
@@ -54,7 +54,7 @@ class Pulse:
 
     def stopping(self) -> None:
         """The worker winds down; the service manager's stop timeout watches over that."""
-        self._notifier.notify("STOPPING=1")
+        tell("STOPPING=1")
 
     def turn(self) -> None:
         """The consumer's loop turned, so it is connected and consuming."""
@@ -63,7 +63,7 @@ class Pulse:
         self._reachable_since = None
         if not self._ready:
             self._ready = True
-            self._notifier.notify("READY=1\nSTATUS=consuming")
+            ready("consuming")
 
     def lost(self) -> None:
         """The consumer lost its connection and makes another."""
@@ -94,10 +94,9 @@ class Pulse:
             said = problem
 
     def _sign(self) -> None:
-        self._notifier.notify("WATCHDOG=1")
+        alive()
         if not self._ready:
-            # Waiting for the broker at start is not a failed start.
-            self._notifier.notify(f"EXTEND_TIMEOUT_USEC={round(30e6)}\nSTATUS=waiting for the broker")
+            waiting(EVERY)
         if self._file:
             try:
                 self._file.touch()

@@ -17,7 +17,9 @@ from app.broker import topology
 from app.broker.message import TaskMessage
 from app.broker.publisher import NotSent, Publisher
 from app.broker.url import BrokerAddress, parse_url
+from app.celery_app import create_app
 from app.contract import Contract
+from app.settings import Settings
 from loadtests.local.ports import free_ports
 from loadtests.local.rabbitmq import RabbitMQNode
 
@@ -45,7 +47,12 @@ def tls(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Iterato
         yield replace(plain, hosts=(("localhost", port),), tls=True, ca_file=str(folder / "ca.pem"))
 
 
-def test_publishing_and_working_over_tls(tls: BrokerAddress, contract: Contract, tmp_path: Path) -> None:
+@pytest.mark.parametrize("nodes_down", [0, 1], ids=["one node", "the first of two nodes is down"])
+def test_publishing_and_working_over_tls(
+    tls: BrokerAddress, contract: Contract, tmp_path: Path, nodes_down: int
+) -> None:
+    """Each node's certificate holds that node's own name."""
+    tls = replace(tls, hosts=(("127.0.0.2", free_ports(1)[0]),) * nodes_down + tls.hosts)
     publisher = Publisher(tls, contract)
     connection = pika.BlockingConnection(tls.pika_parameters(contract))
     channel = connection.channel()
@@ -74,7 +81,7 @@ def test_publishing_and_working_over_tls(tls: BrokerAddress, contract: Contract,
     ids=["an authority we do not know", "a name the certificate does not hold"],
 )
 def test_a_certificate_that_does_not_fit_is_refused(
-    tls: BrokerAddress, contract: Contract, wrong: dict[str, Any]
+    tls: BrokerAddress, contract: Contract, tmp_path: Path, wrong: dict[str, Any]
 ) -> None:
     host = wrong.get("host", tls.hosts[0][0])
     address = replace(tls, hosts=((host, tls.hosts[0][1]),), ca_file=wrong.get("ca_file", tls.ca_file))
@@ -82,6 +89,12 @@ def test_a_certificate_that_does_not_fit_is_refused(
     with pytest.raises(NotSent, match="certificate verify failed"):
         publisher.publish(TaskMessage("never", "noop", "fast"), 3)
     publisher.close()
+    settings = Settings(warren_data_dir=tmp_path, _env_file=None)
+    with (
+        create_app(contract, settings, address).connection() as connection,
+        pytest.raises(Exception, match="certificate verify failed"),
+    ):
+        connection.ensure_connection(max_retries=1, timeout=5)
 
 
 def _emptied(channel: Any, queue: str) -> bool:

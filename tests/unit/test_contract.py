@@ -14,6 +14,8 @@ from loadtests.commands.check import check
 
 SHIPPED = Path(__file__).parents[2] / "stack.yml"
 
+POOL = {"kind": "threads", "queues": ["io"], "processes": 1, "prefetch": 1, "longest_task": "1s"}
+
 
 def changed(tmp_path: Path, **changes: Any) -> Path:
     """The shipped stack.yml with values replaced; keys are paths with `__` for the dot, None removes."""
@@ -75,6 +77,7 @@ def test_the_shipped_file_works() -> None:
         ({"pools__long__hard_limit": None}, "pools.long", "needs hard_limit"),
         ({"pools__long__soft_limit": None}, "pools.long", "needs soft_limit"),
         ({"pools__long__longest_task": "5s"}, "pools.long.longest_task", "remove longest_task"),
+        ({"pools__fast-2": POOL}, "pools.fast-2", "rename it"),
         # Queues.
         ({"default_queue": "nowhere"}, "default_queue", "choose one of fast, io, long"),
         ({"queues__spare": {}}, "queues.spare", "no pool reads it"),

@@ -2,6 +2,7 @@
 
 import base64
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +36,14 @@ def test_without_it_everything_is_closed(guarded: Any, path: str, header: str | 
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Basic")
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_old_and_new_token_open_while_both_are_in_the_file(processes: Any, tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("new\nold\n")
+    url = processes.web(WARREN_TOKEN_FILE=str(tmp_path / "tokens")).url
+    for token, status in {"new": 200, "old": 200, "new\nold": 401}.items():
+        answer = requests.get(f"{url}/queues", headers={"Authorization": basic(token)}, timeout=20)
+        assert answer.status_code == status
 
 
 def test_probes_need_none(guarded: Any) -> None:
