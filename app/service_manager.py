@@ -1,9 +1,8 @@
 """What a process tells systemd, when systemd started it with `Type=notify`; without effect everywhere else."""
 
 import os
+import socket
 from contextlib import suppress
-
-from sdnotify import SystemdNotifier
 
 # Seconds added to each promise: connecting may take its time before the next one is made.
 MARGIN = 30.0
@@ -11,10 +10,10 @@ MARGIN = 30.0
 
 def tell(message: str) -> None:
     """One message of sd_notify(3)."""
-    if "NOTIFY_SOCKET" in os.environ:
-        # Without `debug` it swallows every exception, even the one by which a signal ends this process.
-        with suppress(OSError):
-            SystemdNotifier(debug=True).notify(message)
+    path = os.environ.get("NOTIFY_SOCKET")
+    if path:
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram:
+            datagram.sendto(message.encode(), path.replace("@", "\0", 1) if path.startswith("@") else path)
 
 
 def ready(status: str) -> None:
