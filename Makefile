@@ -1,7 +1,7 @@
 # Everything here can be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-hosts setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
-        picture lock clean
+        lab-up lab-down lab-shell test-hosts picture lock clean
 SHELL := /bin/bash
 
 # Say `make bench SHORT=1` for a run of half a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
@@ -61,6 +61,20 @@ test-browser: setup-dev ## in headless Chromium
 
 test-acceptance: setup-dev ## end to end; ARGS='--url URL' for a stack that runs already
 	@$(PYTEST) tests/acceptance
+
+lab-up: setup-hosts ## throw-away hosts with a real systemd (as root); SUITE=bookworm for the older Debian
+	@scripts/system-packages lab
+	@.venv/bin/python -m tests.lab up $(if $(SUITE),--suite $(SUITE)) $(ARGS)
+
+lab-down: setup-hosts ## take them away, whatever state they are in
+	@.venv/bin/python -m tests.lab down
+
+lab-shell: setup-hosts ## a shell on one of them: HOST=worker1
+	@.venv/bin/python -m tests.lab shell $(or $(HOST),$(error which host? make lab-shell HOST=worker1))
+
+test-hosts: setup-dev ## the lab's own tests, as root
+	@scripts/system-packages lab
+	@scripts/timed lab $(PYTEST) tests/lab
 
 picture: setup ## draw docs/architecture.svg from stack.yml
 	@.venv/bin/python docs/picture.py
