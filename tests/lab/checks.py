@@ -7,7 +7,18 @@ from pathlib import Path
 
 from .errors import LabError
 
-PROGRAMS = "systemd-nspawn mmdebstrap slirp4netns nft ip ssh ssh-keygen socat unshare nsenter".split()
+PROGRAMS = [
+    "systemd-nspawn",
+    "mmdebstrap",
+    "slirp4netns",
+    "nft",
+    "ip",
+    "ssh",
+    "ssh-keygen",
+    "socat",
+    "unshare",
+    "nsenter",
+]
 PROXY = Path("/lib/systemd/systemd-socket-proxyd")
 
 
