@@ -58,21 +58,21 @@ def cut(state: State, name: str) -> None:
 def heal(state: State, name: str) -> None:
     """Undo `cut` and `slow`."""
     _ip(state, f"link set {link(name)} up")
-    for tc in _ends(state, name):
-        with contextlib.suppress(LabError):
-            run([*tc, "del"])
+    for end in _ends(state, name, "del"):
+        with contextlib.suppress(LabError):  # it may not be slow
+            run(end)
 
 
 def slow(state: State, name: str, delay: str | None, rate: str | None) -> None:
     """Each way: so much later, and at most so fast."""
     heal(state, name)
-    for tc in _ends(state, name):
+    for end in _ends(state, name, "replace"):
         # A delay needs the kernel's netem; for a rate alone the older and commoner tbf does.
         what = ["netem", *(["delay", delay] if delay else []), *(["rate", rate] if rate else [])]
         if not delay and rate:
             what = ["tbf", "rate", rate, "burst", "32kbit", "latency", "400ms"]
         try:
-            run([*tc, *what])
+            run([*end, *what])
         except LabError as error:
             heal(state, name)
             raise LabError(
@@ -81,12 +81,12 @@ def slow(state: State, name: str, delay: str | None, rate: str | None) -> None:
             ) from error
 
 
-def _ends(state: State, name: str) -> list[list[str]]:
-    """tc for both directions: the lab's end of the cable and the host's; what to do is to be added."""
+def _ends(state: State, name: str, verb: str) -> list[list[str]]:
+    """tc for both directions: the lab's end of the cable and the host's; what to do there is to be added."""
     inside = ground.inside(state)
     return [
-        [*inside, "tc", "qdisc", "replace", "dev", link(name), "root"],
-        [*inside, "tc", "-netns", name, "qdisc", "replace", "dev", "eth0", "root"],
+        [*inside, "tc", "qdisc", verb, "dev", link(name), "root"],
+        [*inside, "tc", "-netns", name, "qdisc", verb, "dev", "eth0", "root"],
     ]
 
 
