@@ -4,7 +4,7 @@
         lab-up lab-down lab-shell test-hosts picture lock clean
 SHELL := /bin/bash
 
-# Say `make bench SHORT=1` for a run of half a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
+# Say `make bench SHORT=1` for a run of about a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
 BENCH := $(if $(SHORT),--short) $(ARGS)
 PYTEST := .venv/bin/pytest $(ARGS)
 
