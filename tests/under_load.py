@@ -37,6 +37,17 @@ class Outcome:
         row = duckdb.execute(query).fetchone()
         return row[0] if row else 0
 
+    def recovery(self) -> str:
+        """For people: how long after the fault a task sent after it was first done, and the longest time none was."""
+        records = self.results / "records.parquet"
+        query = f"""
+            WITH done AS (SELECT scheduled, finished FROM '{records}' WHERE finished IS NOT NULL),
+                 gaps AS (SELECT finished - lag(finished) OVER (ORDER BY finished) AS gap FROM done WHERE finished > $1)
+            SELECT min(finished) FILTER (scheduled >= $1) - $1, (SELECT max(gap) FROM gaps) FROM done
+        """
+        first, silence = duckdb.execute(query, [self.fault_began]).fetchone() or (None, None)
+        return f"first sent and done {first or 0:.1f} s after the fault, longest silence {silence or 0:.1f} s"
+
 
 @dataclass
 class Fault:
@@ -51,12 +62,20 @@ class Fault:
             self.began = self.began or time.time()
             self.left.pop(0)[1]()
 
-    def under_load(self, where: Where, folder: Path, *what: str, length: float = LENGTH, rate: float = RATE) -> Outcome:
+    def under_load(
+        self,
+        where: Where,
+        folder: Path,
+        *what: str,
+        length: float = LENGTH,
+        rate: float = RATE,
+        drain: float = 30.0,
+    ) -> Outcome:
+        """`drain`: seconds without news after which a task counts as missing."""
         self.left = sorted(self.steps, key=lambda step: step[0])
-        load = Load(where.url, where.token, what=what or ("--scenario", "noop"))
-        run_phase(
-            load, Phase("fault", length, rate=rate, arrivals="poisson"), folder, "faults-" + folder.name, self.tick
-        )
+        load = Load(where.url, where.token, what=what or ("--scenario", "noop"), drain=drain)
+        phase = Phase("fault", length, rate=rate, arrivals="poisson")
+        run_phase(load, phase, folder, "faults-" + folder.name, self.tick)
         return Outcome(analyse(folder, Asked()).ledger, folder, self.began)
 
 

@@ -1,0 +1,137 @@
+"""What breaks under load loses nothing: the ledger balances by task id, and the stack works again by itself."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..front_end import wait_until
+from ..under_load import Fault, Outcome, assert_nothing_lost, assert_recovered
+
+# Tasks a second and seconds: at least 5,000 accepted tasks for each fault.
+RATE, LENGTH, FAULT_AT = 130.0, 45.0, 8.0
+ENOUGH = 5000
+# A host without power says no goodbye: its tasks go to others when two heartbeats were missed.
+PATIENCE = 150.0
+# Longer than brokers take to call a silent neighbour down: rabbitmq_net_ticktime in inventory/lab.yml, and a quarter.
+CUT_FOR = 20.0
+
+Step = tuple[float, Callable[[], Any]]
+
+
+def under_load(site: Any, folder: Path, steps: list[Step], *what: str) -> Outcome:
+    outcome = Fault(steps).under_load(site.where, folder, *what, length=LENGTH, rate=RATE, drain=PATIENCE)
+    ledger = outcome.ledger
+    print(
+        f"\naccepted {ledger.accepted} = finished {ledger.finished} + dead-lettered {ledger.dead_lettered}; "
+        f"missing {ledger.missing}, duplicated {ledger.duplicated}, redelivered {ledger.redelivered}; "
+        f"{outcome.recovery()}"
+    )
+    assert ledger.accepted >= ENOUGH, ledger
+    assert_nothing_lost(outcome)
+    assert_recovered(outcome)
+    return outcome
+
+
+def test_a_worker_killed(site: Any, tmp_path: Path) -> None:
+    before = site.workers("worker1")
+    unit = "warren-worker@fast-0.service"
+    under_load(site, tmp_path, [(FAULT_AT, lambda: site.on("worker1", f"kill -9 {before[unit]}"))])
+    wait_until(lambda: site.workers("worker1").get(unit, before[unit]) != before[unit], "the unit's restart")
+    unharmed = {name: pid for name, pid in before.items() if name != unit}
+    assert unharmed.items() <= site.workers("worker1").items()
+
+
+def test_the_power_of_a_worker_host_cut(site: Any, tmp_path: Path) -> None:
+    units = set(site.workers("worker2"))
+    steps = [(FAULT_AT, lambda: site.do("kill", "worker2"))]
+    try:
+        under_load(site, tmp_path, steps)
+    finally:
+        site.do("boot", "worker2")
+    wait_until(lambda: set(site.workers("worker2")) == units, "all its workers", 120)
+
+
+def test_the_power_of_the_leading_broker_cut(site: Any, tmp_path: Path) -> None:
+    leader = site.queue_leader("fast")
+    try:
+        under_load(site, tmp_path, [(FAULT_AT, lambda: site.do("kill", leader))])
+        assert site.on("web1", "systemctl show -p NRestarts --value warren-web") == "0"
+    finally:
+        site.do("boot", leader)
+    assert_whole(site, leader)
+
+
+def test_a_broker_cut_off_for_long(site: Any, tmp_path: Path) -> None:
+    leader = site.queue_leader("fast")
+    steps = [
+        (FAULT_AT, lambda: site.do("cut", leader)),
+        (FAULT_AT + CUT_FOR, lambda: site.do("heal", leader)),
+    ]
+    try:
+        under_load(site, tmp_path, steps)
+    finally:
+        site.do("heal", leader)
+    assert_whole(site, leader)
+
+
+def test_the_brokers_restarted_one_by_one(site: Any, tmp_path: Path) -> None:
+    before = {host: site.workers(host) for host in ("worker1", "worker2")}
+    started = {host: site.on(host, "systemctl show -p MainPID --value rabbitmq-server") for host in brokers(site)}
+    under_load(site, tmp_path, [(FAULT_AT, lambda: site.play("restart_rabbitmq.yml"))])
+    now = {host: site.on(host, "systemctl show -p MainPID --value rabbitmq-server") for host in brokers(site)}
+    assert all(now[host] != started[host] for host in now), "not every broker was restarted"
+    # Losing a broker is no reason to restart a worker.
+    assert {host: site.workers(host) for host in before} == before
+
+
+def test_the_front_end_killed(site: Any, tmp_path: Path) -> None:
+    def kill() -> None:
+        site.on("web1", "kill -9 $(systemctl show -p MainPID --value warren-web)")
+
+    outcome = under_load(site, tmp_path, [(FAULT_AT, kill)])
+    # Requests that were in the air have no answer; what became of them is told apart, not guessed.
+    assert outcome.ledger.unknown_fate.sent > 0
+
+
+def test_a_hung_worker_is_restarted_and_a_lost_broker_is_no_reason_to(site: Any) -> None:
+    before = site.workers("worker1")
+    hung = "warren-worker@fast-0.service"
+    site.on("worker1", f"kill -STOP {before[hung]}")
+    # The watchdog's time, and one start.
+    wait_until(lambda: site.workers("worker1").get(hung, before[hung]) != before[hung], "the watchdog", 180)
+    before = {host: site.workers(host) for host in ("worker1", "worker2")}
+    for host in brokers(site):
+        site.on(host, "systemctl stop rabbitmq-server")
+    try:
+        time.sleep(60)
+    finally:
+        for host in brokers(site):
+            site.on(host, "systemctl start --no-block rabbitmq-server")
+    site.ready(180)
+    assert {host: site.workers(host) for host in before} == before
+    assert site.front().get("/longtime_add?x=2&y=3").json() == 5
+
+
+def brokers(site: Any) -> list[str]:
+    return [host for host in site.hosts if host.startswith("broker")]
+
+
+def assert_whole(site: Any, returned: str) -> None:
+    """The node that was away is a running member again."""
+    other = next(host for host in brokers(site) if host != returned)
+
+    def running() -> bool:
+        status = site.on(other, "rabbitmqctl --silent cluster_status --formatter json", check=False)
+        return f'"rabbit@{returned}"' in status.partition('"running_nodes"')[2].partition("]")[0]
+
+    wait_until(running, f"{returned}'s return", 180)
+
+
+@pytest.fixture(autouse=True)
+def whole_cluster(site: Any) -> None:
+    """A fault begins with all brokers running."""
+    for host in brokers(site):
+        assert_whole(site, host)
