@@ -130,8 +130,9 @@ def load_contract(path: str | Path) -> Contract:
     """Read and judge a stack.yml. Raises ContractError with every complaint at once."""
     path = Path(path)
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")  # once: it may be a pipe
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
     except OSError as error:
         why = f"cannot be read ({error.strerror}); name another with --stack or STACK_FILE"
         raise ContractError(path, [Complaint("", why)]) from error
