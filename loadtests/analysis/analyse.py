@@ -11,6 +11,7 @@ from loadtests.analysis.histograms import Latency, latencies
 from loadtests.analysis.ledger import Ledger, ledger
 from loadtests.analysis.result import Interval, LatencyRun, Probe, Result, Throughput
 from loadtests.analysis.self_check import SelfCheck, self_check
+from loadtests.analysis.shares import HostShare, shares
 
 # Cores. More than that taken by other programs shows in the numbers.
 NOISE = 0.2
@@ -67,10 +68,12 @@ def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: 
     values: dict[str, Latency] = {}
     latency_run: LatencyRun | None = None
     check: SelfCheck | None = None
+    hosts: list[HostShare] = []
     if main is not None and main in names:
         meta = phases[names.index(main)]
         values = latencies(db, measured(main))
         latency_run = _latency_run(db, meta, asked)
+        hosts = shares(db, measured(main), main)
         busy = timeline.others(db, main)
         if busy is not None and busy > NOISE:
             notes.append(f"programs of no part of the run used {busy:.1f} of this machine's cores: expect noise")
@@ -105,6 +108,7 @@ def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: 
         latency_run=latency_run,
         self_check=check,
         comparisons=asked.comparisons,
+        hosts=hosts,
     )
 
 

@@ -23,7 +23,7 @@ COLUMNS = {
     "dead": "id VARCHAR, task VARCHAR, queue VARCHAR, reason VARCHAR, count INTEGER, time DOUBLE",
     "queues": "ts DOUBLE, name VARCHAR, messages BIGINT, consumers BIGINT",
     "self": "ts DOUBLE, pid BIGINT, host VARCHAR, cpu DOUBLE, rss BIGINT, in_flight INTEGER",
-    "cpu": "ts DOUBLE, role VARCHAR, pid BIGINT, cpu DOUBLE, rss BIGINT",
+    "cpu": "ts DOUBLE, role VARCHAR, pid BIGINT, cpu DOUBLE, rss BIGINT, host VARCHAR",
 }
 
 

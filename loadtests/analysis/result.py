@@ -10,6 +10,7 @@ from loadtests.analysis.histograms import Latency
 from loadtests.analysis.join import BadResults
 from loadtests.analysis.ledger import Ledger
 from loadtests.analysis.self_check import SelfCheck
+from loadtests.analysis.shares import HostShare
 
 SCHEMA_VERSION = 1
 FILE = "result.json"
@@ -82,6 +83,7 @@ class Result(_Part):
     latency_run: LatencyRun | None
     self_check: SelfCheck | None
     comparisons: dict[str, Interval] = {}
+    hosts: list[HostShare] = Field([], description="what each did in latency_run; empty: one machine only")
 
 
 def schema() -> dict[str, Any]:

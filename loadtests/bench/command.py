@@ -57,8 +57,13 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("--broker and --url are two ways in; choose one")
     if options["queue"] and not options["broker"]:
         raise click.UsageError("--queue goes with --broker; a front end knows each task's queue")
-    if options["baseline"] and (options["url"] or options["broker"]):
-        raise click.UsageError("--baseline compares two stacks on this machine; leave out --url and --broker")
+    elsewhere = [f"--{name}" for name in ("url", "broker", "inventory") if options[name]]
+    if options["target"] == "hosts" and (options["url"] or options["broker"]):
+        raise click.UsageError("--target hosts takes the front end from the inventory; leave out --url and --broker")
+    if options["inventory"] and options["target"] != "hosts":
+        raise click.UsageError("--inventory goes with --target hosts")
+    if options["baseline"] and (elsewhere or options["target"] != "local"):
+        raise click.UsageError(f"--baseline compares two stacks on this machine; leave out {', '.join(elsewhere)}")
     if options["ca"] and not Path(options["ca"]).is_file():
         raise click.UsageError(f"--ca {options['ca']}: there is no such file")
 
@@ -69,6 +74,12 @@ def _target(options: dict[str, Any], run_id: str, console: BenchConsole) -> Iter
         from loadtests.bench.foreign import by_broker
 
         yield by_broker(options["broker"], options["queue"])
+    elif options["target"] == "hosts":
+        from loadtests.bench.hosts import by_inventory
+        from loadtests.hosts.inventory import DEFAULT
+
+        with by_inventory(options["inventory"] or DEFAULT, options["token"], options["ca"], console.status) as target:
+            yield target
     elif options["url"]:
         yield by_url(options["url"], options["token"], options["ca"])
     else:
@@ -86,8 +97,8 @@ def _session(options: dict[str, Any], target: Target, results: Path, run_id: str
         what = ["--replay", str(options["replay"])]
     if options["broker"]:
         what += ["--queue", options["queue"]]
-    if options["ca"]:
-        what += ["--ca", options["ca"]]
+    if target.ca:
+        what += ["--ca", target.ca]
     load = Load(
         url=target.url,
         token=target.token,
@@ -107,7 +118,7 @@ def _session(options: dict[str, Any], target: Target, results: Path, run_id: str
         tick=console.tick,
         facts=target.facts,
         contract=target.contract,
-        processes=target.processes,
+        sampler=target.sampler,
         # Recorded traffic has a rate of its own.
         rate=options["rate"] or (1.0 if options["replay"] else None),
         notes=list(target.notes),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from loadtests.analysis.analyse import Asked, analyse
 from loadtests.analysis.join import BadResults
 from loadtests.analysis.result import Interval, Probe, Result
 from loadtests.analysis.self_check import LATE_P99
-from loadtests.bench.cpu import CpuSampler
 from loadtests.bench.locust_run import Load, Phase, PhaseFailed, Tick, run_phase
 from loadtests.bench.plan import BenchPlan
 from loadtests.bench.search import Search, search
@@ -25,7 +24,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Session:
-    """What is measured, where it is written, and whom to tell. `processes`: (role, pid) of a stack on this machine."""
+    """What is measured, where it is written, and whom to tell. `sampler`: see Target."""
 
     load: Load
     results: Path
@@ -35,7 +34,7 @@ class Session:
     tick: Callable[[str], Tick]
     facts: dict[str, Any] = field(default_factory=dict)
     contract: dict[str, Any] | None = None
-    processes: Callable[[], list[tuple[str, int]]] | None = None
+    sampler: Callable[[Path], AbstractContextManager[Any]] | None = None
     rate: float | None = None  # given: no search, latency is read at it
     notes: list[str] = field(default_factory=list)
     comparisons: dict[str, Interval] = field(default_factory=dict)
@@ -76,10 +75,9 @@ class Session:
         return analyse(self.results, self.asked)
 
     def phase(self, phase: Phase) -> Path:
-        """Run one phase, with the CPU of the stack's processes sampled beside it."""
+        """Run one phase, with the stack's use of processors sampled beside it."""
         folder = parts.folder(self.results, phase.name)
-        sampler = CpuSampler(folder, self.processes()) if self.processes else nullcontext()
-        with sampler:
+        with self.sampler(folder) if self.sampler else nullcontext():
             return run_phase(self.load, phase, self.results, self.run, self.tick(phase.name))
 
     def _latency_rate(self) -> float | None:

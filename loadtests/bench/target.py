@@ -1,7 +1,7 @@
-"""The stack a bench runs against: one of its own on this machine, or any front end by its URL."""
+"""The stack a bench runs against: one of its own on this machine, or any front end by its URL. See also hosts.py."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pika.exceptions
 
 from app.contract import load_contract
 from loadtests.analysis.manifest import broker_facts
+from loadtests.bench.cpu import CpuSampler
 from loadtests.generator.front_end import FrontEnd, FrontEndError
 from loadtests.local.processes import StackOptions
 from loadtests.local.stack import LocalStack
@@ -30,13 +31,14 @@ class NoTarget(Exception):
 
 @dataclass
 class Target:
-    """`processes`: (role, pid) on this machine; None elsewhere. `local`: the stack itself, when it is our own."""
+    """`sampler`: watches processors, writes into a phase's folder. `local`: the stack, when it is our own."""
 
     url: str
     token: str
     facts: dict[str, Any]
     contract: dict[str, Any] | None = None
-    processes: Callable[[], list[tuple[str, int]]] | None = None
+    ca: str = ""
+    sampler: Callable[[Path], AbstractContextManager[Any]] | None = None
     local: LocalStack | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -53,7 +55,9 @@ def own_stack(stack_file: Path, directory: Path, progress: Progress) -> Iterator
             token=stack.token or "",
             facts={"target": "local", "url": stack.url, "broker": ask_broker(stack.broker_url)},
             contract=contract.model_dump(mode="json", exclude_none=True),
-            processes=lambda: [(state.role, state.pid) for state in stack.processes() if state.pid],
+            sampler=lambda folder: CpuSampler(
+                folder, [(state.role, state.pid) for state in stack.processes() if state.pid]
+            ),
             local=stack,
             notes=["generator, broker, front end and workers shared this machine's cores"],
         )
@@ -75,7 +79,7 @@ def by_url(url: str, token: str, ca: str) -> Target:
         if error.status != 404:
             raise NoTarget(str(error)) from error
         notes.append("this front end has no /readyz: it is not Warren's, and only what it tells can be measured")
-    return Target(url, token, {"target": "url", "url": url, "broker": None}, notes=notes)
+    return Target(url, token, {"target": "url", "url": url, "broker": None}, ca=ca, notes=notes)
 
 
 def ask_broker(url: str) -> dict[str, str] | None:

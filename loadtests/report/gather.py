@@ -6,12 +6,13 @@ from typing import Any
 
 import duckdb
 
-from loadtests.analysis import join, timeline
+from loadtests.analysis import join, manifest, timeline
 from loadtests.analysis.analyse import measured
 from loadtests.analysis.histograms import curve
 from loadtests.analysis.join import BadResults
 from loadtests.analysis.result import Result
 from loadtests.analysis.stages import STAGES
+from loadtests.hosts.facts import cores as total_cores
 from loadtests.report import charts
 
 
@@ -29,10 +30,16 @@ def pictures(results: Path, result: Result) -> dict[str, dict[str, Any]]:
         for kind in ("queues", "self", "cpu"):
             join.load_kind(db, results, kind)
         join.load_phases(db, results)
-        return _pictures(db, result)
+        return _pictures(db, result, _cores(manifest.read(results)))
 
 
-def _pictures(db: duckdb.DuckDBPyConnection, result: Result) -> dict[str, dict[str, Any]]:
+def _cores(facts: dict[str, Any]) -> int:
+    """Of the machines that carried the stack."""
+    hosts = (facts.get("stack") or {}).get("hosts")
+    return total_cores(hosts) if hosts else (facts.get("host") or {}).get("cores") or os.cpu_count() or 1
+
+
+def _pictures(db: duckdb.DuckDBPyConnection, result: Result, cores: int) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     where = measured(result.latency_run.phase) if result.latency_run else "outcome = 'accepted'"
     if broken := timeline.breakdown(db, where):
@@ -50,7 +57,7 @@ def _pictures(db: duckdb.DuckDBPyConnection, result: Result) -> dict[str, dict[s
     if heat := timeline.heat(db):
         found["heat"] = charts.heat(heat, phases, domain)
     if cpu := timeline.cpu(db):
-        found["cpu"] = charts.cpu(cpu, phases, domain, os.cpu_count() or 1)
+        found["cpu"] = charts.cpu(cpu, phases, domain, cores)
     if probes := [p.model_dump() for p in result.throughput.probes if p.offered is not None]:
         found["probes"] = charts.probes(probes)
     return found

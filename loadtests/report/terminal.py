@@ -42,6 +42,8 @@ def _body(result: Result) -> list[RenderableType]:
         parts.append(Text(f"latency read {at}{share} over {run.seconds:.0f} s, {run.cut:,} warm-up tasks cut", "dim"))
         parts.append(_latencies(result))
     parts.append(_ledger(result))
+    if result.hosts and result.valid:
+        parts.append(_hosts(result))
     parts += [Text(f"{name}: {_interval(each)}") for name, each in result.comparisons.items()]
     parts += [Text(f"note: {note}", style="yellow") for note in result.notes[:6]]
     return parts
@@ -58,6 +60,17 @@ def _latencies(result: Result) -> Table:
             style = "bold" if stage.kind == "total" else ("dim" if stage.kind == "branch" else "")
             values = [seconds(getattr(found, name)) for name in SHOWN]
             table.add_row(stage.title, *values, f"{found.count:,}", style=style)
+    return table
+
+
+def _hosts(result: Result) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for title, justify in (("host", "left"), ("tasks", "right"), ("share", "right"), ("cores", "right"), ("", "left")):
+        table.add_column(title, justify=justify)  # type: ignore[arg-type]
+    for each in result.hosts:
+        tasks = (f"{each.tasks:,}", f"{each.share:.0%}") if each.tasks else ("", "")
+        roles = ", ".join(f"{role} {cores:.2f}" for role, cores in each.roles.items() if cores >= 0.005)
+        table.add_row(each.host, *tasks, "–" if each.cores is None else f"{each.cores:.2f}", roles)
     return table
 
 
