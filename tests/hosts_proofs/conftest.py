@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.hosts import inventory
+
 from ..front_end import FrontEnd, wait_until
 from ..lab.checks import check_machine
 from ..lab.errors import LabError
-from ..lab.state import Lab
+from ..lab.state import DEFAULT_FOLDER, Lab
 from ..under_load import Where
 
 ROOT = Path(__file__).parents[2]
@@ -101,15 +103,13 @@ class Site:
 
     @property
     def where(self) -> Where:
-        return Where((self.lab.folder / "url").read_text().strip(), self.token)
-
-    @property
-    def token(self) -> str:
-        return (ROOT / "inventory/secrets/lab/web_token").read_text().strip()
+        deployment = inventory.read(ROOT / INVENTORY)
+        return Where(deployment.url, deployment.token)
 
     def front(self) -> FrontEnd:
-        front = FrontEnd(self.where.url)
-        front.headers["Authorization"] = f"Bearer {self.token}"
+        where = self.where
+        front = FrontEnd(where.url)
+        front.headers["Authorization"] = f"Bearer {where.token}"
         return front
 
     def ready(self, within: float = 120) -> None:
@@ -146,23 +146,23 @@ def _lab(lab: Lab, *words: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """The checkout's lab, with fresh hosts unless `--as-it-is`; taken away when it was made here."""
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The hosts: fresh ones, or with `--as-it-is` those of the checkout's lab."""
     try:
         check_machine()
     except LabError as error:
         pytest.skip(str(error))
-    made = Lab(ROOT / ".lab")
-    had = made.is_up() if made.folder.exists() else False
     if request.config.getoption("--as-it-is"):
-        assert had, "there is no lab that is up; make lab-up, or leave out --as-it-is"
-    elif had:
-        _lab(made, "fresh", *made.running().hosts)
-    else:
+        yield Lab(DEFAULT_FOLDER)
+        return
+    made = Lab(tmp_path_factory.mktemp("proofs") / "lab")
+    os.environ["WARREN_LAB"] = str(made.folder)  # read by inventory/lab.yml
+    try:
         _lab(made, "up")
-    yield made
-    if not had:
+        yield made
+    finally:
         _lab(made, "down")
+        del os.environ["WARREN_LAB"]
 
 
 @dataclass
