@@ -34,6 +34,10 @@ options:
     type: list
     elements: str
     default: []
+  within:
+    description: Seconds in which they must have stopped and be ready; a worker waits for its broker as long as it is away.
+    type: int
+    default: 300
   wants:
     description: The unit that starts them when the host boots; it is enabled and started when any is wanted.
     type: str
@@ -56,6 +60,7 @@ restarted: {description: Units that were or would be restarted., type: list, ret
 PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InactiveExitTimestampMonotonic"
 UNIT_FILES = "/etc/systemd/system"
 JOURNAL_LINES = "15"
+TIMED_OUT = 124  # of coreutils' timeout
 
 
 def main():
@@ -64,6 +69,7 @@ def main():
             "wanted": {"type": "list", "elements": "str", "required": True},
             "among": {"type": "list", "elements": "str", "default": []},
             "read": {"type": "list", "elements": "str", "default": []},
+            "within": {"type": "int", "default": 300},
             "wants": {"type": "str", "default": "warren.target"},
         },
         supports_check_mode=True,
@@ -112,7 +118,9 @@ class Systemctl:
         """Returns what systemctl complained of, when it may fail."""
         if (not units and verb != "daemon-reload") or (self._module.check_mode and verb != "show"):
             return ""
-        code, _, complaint = self._module.run_command(["systemctl", verb, "--", *units])
+        within = str(self._module.params["within"])
+        code, _, complaint = self._module.run_command(["timeout", within, "systemctl", verb, "--", *units])
+        complaint = f"not done within {within} s" if code == TIMED_OUT else complaint
         if code and not may_fail:
             self._module.fail_json(msg=f"systemctl {verb} {' '.join(units)}: {complaint.strip()}")
         return complaint.strip() or f"exit code {code}" if code else ""
