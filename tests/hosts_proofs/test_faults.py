@@ -21,77 +21,92 @@ CUT_FOR = 20.0
 Step = tuple[float, Callable[[], Any]]
 
 
-def under_load(site: Any, folder: Path, steps: list[Step], *what: str) -> Outcome:
-    outcome = Fault(steps).under_load(site.where, folder, *what, length=LENGTH, rate=RATE, drain=PATIENCE)
+@pytest.fixture
+def under_load(site: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[list[Step]], Outcome]:
+    """Plays the steps under load, prints what it came to and judges it."""
+
+    def play(steps: list[Step]) -> Outcome:
+        outcome = load(site, tmp_path, steps)
+        with capsys.disabled():
+            print(f"\n  {told(outcome)}")
+        assert outcome.ledger.accepted >= ENOUGH, outcome.ledger
+        assert_nothing_lost(outcome)
+        assert_recovered(outcome)
+        return outcome
+
+    return play
+
+
+def load(site: Any, folder: Path, steps: list[Step]) -> Outcome:
+    return Fault(steps).under_load(site.where, folder, length=LENGTH, rate=RATE, drain=PATIENCE)
+
+
+def told(outcome: Outcome) -> str:
     ledger = outcome.ledger
-    print(
-        f"\naccepted {ledger.accepted} = finished {ledger.finished} + dead-lettered {ledger.dead_lettered}; "
+    return (
+        f"accepted {ledger.accepted} = finished {ledger.finished} + dead-lettered {ledger.dead_lettered}; "
         f"missing {ledger.missing}, duplicated {ledger.duplicated}, redelivered {ledger.redelivered}; "
         f"{outcome.recovery()}"
     )
-    assert ledger.accepted >= ENOUGH, ledger
-    assert_nothing_lost(outcome)
-    assert_recovered(outcome)
-    return outcome
 
 
-def test_a_worker_killed(site: Any, tmp_path: Path) -> None:
+def test_a_worker_killed(site: Any, under_load: Any) -> None:
     before = site.workers("worker1")
     unit = "warren-worker@fast-0.service"
-    under_load(site, tmp_path, [(FAULT_AT, lambda: site.on("worker1", f"kill -9 {before[unit]}"))])
+    under_load([(FAULT_AT, lambda: site.on("worker1", f"kill -9 {before[unit]}"))])
     wait_until(lambda: site.workers("worker1").get(unit, before[unit]) != before[unit], "the unit's restart")
     unharmed = {name: pid for name, pid in before.items() if name != unit}
     assert unharmed.items() <= site.workers("worker1").items()
 
 
-def test_the_power_of_a_worker_host_cut(site: Any, tmp_path: Path) -> None:
+def test_the_power_of_a_worker_host_cut(site: Any, under_load: Any) -> None:
     units = set(site.workers("worker2"))
     steps = [(FAULT_AT, lambda: site.do("kill", "worker2"))]
     try:
-        under_load(site, tmp_path, steps)
+        under_load(steps)
     finally:
         site.do("boot", "worker2")
     wait_until(lambda: set(site.workers("worker2")) == units, "all its workers", 120)
 
 
-def test_the_power_of_the_leading_broker_cut(site: Any, tmp_path: Path) -> None:
+def test_the_power_of_the_leading_broker_cut(site: Any, under_load: Any) -> None:
     leader = site.queue_leader("fast")
     try:
-        under_load(site, tmp_path, [(FAULT_AT, lambda: site.do("kill", leader))])
+        under_load([(FAULT_AT, lambda: site.do("kill", leader))])
         assert site.on("web1", "systemctl show -p NRestarts --value warren-web") == "0"
     finally:
         site.do("boot", leader)
     assert_whole(site, leader)
 
 
-def test_a_broker_cut_off_for_long(site: Any, tmp_path: Path) -> None:
+def test_a_broker_cut_off_for_long(site: Any, under_load: Any) -> None:
     leader = site.queue_leader("fast")
     steps = [
         (FAULT_AT, lambda: site.do("cut", leader)),
         (FAULT_AT + CUT_FOR, lambda: site.do("heal", leader)),
     ]
     try:
-        under_load(site, tmp_path, steps)
+        under_load(steps)
     finally:
         site.do("heal", leader)
     assert_whole(site, leader)
 
 
-def test_the_brokers_restarted_one_by_one(site: Any, tmp_path: Path) -> None:
+def test_the_brokers_restarted_one_by_one(site: Any, under_load: Any) -> None:
     before = {host: site.workers(host) for host in ("worker1", "worker2")}
     started = {host: site.on(host, "systemctl show -p MainPID --value rabbitmq-server") for host in brokers(site)}
-    under_load(site, tmp_path, [(FAULT_AT, lambda: site.play("restart_rabbitmq.yml"))])
+    under_load([(FAULT_AT, lambda: site.play("restart_rabbitmq.yml"))])
     now = {host: site.on(host, "systemctl show -p MainPID --value rabbitmq-server") for host in brokers(site)}
     assert all(now[host] != started[host] for host in now), "not every broker was restarted"
     # Losing a broker is no reason to restart a worker.
     assert {host: site.workers(host) for host in before} == before
 
 
-def test_the_front_end_killed(site: Any, tmp_path: Path) -> None:
+def test_the_front_end_killed(site: Any, under_load: Any) -> None:
     def kill() -> None:
         site.on("web1", "kill -9 $(systemctl show -p MainPID --value warren-web)")
 
-    outcome = under_load(site, tmp_path, [(FAULT_AT, kill)])
+    outcome = under_load([(FAULT_AT, kill)])
     # Requests that were in the air have no answer; what became of them is told apart, not guessed.
     assert outcome.ledger.unknown_fate.sent > 0
 
