@@ -1,0 +1,117 @@
+"""What is compiled from Go modules, and from which packages. Versions stand in each folder's go.mod and nowhere else."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A file of a module that is needed beside the programs. `known_to`: the folder whose go.mod names the module."""
+
+    known_to: str
+    module: str
+    path: str  # may be a pattern
+    to: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """`programs`: file name to package. `stamps`: what the linker sets, where {version} is the module's."""
+
+    name: str
+    module: str
+    programs: dict[str, str]
+    stamps: dict[str, str] = field(default_factory=dict)
+    copied: tuple[Copied, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return HERE / self.name
+
+    @property
+    def version(self) -> str:
+        return version_of(self.folder, self.module)
+
+
+def version_of(folder: Path, module: str) -> str:
+    """As go.mod requires it."""
+    found = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", (folder / "go.mod").read_text(), re.MULTILINE)
+    if found is None:
+        raise LookupError(f"{folder / 'go.mod'} does not require {module}")
+    return found[1]
+
+
+KUBERNETES = "k8s.io/kubernetes"
+KEDA = "github.com/kedacore/keda/v2"
+OPERATOR = "github.com/rabbitmq/cluster-operator/v2"
+PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
+
+PARTS = {
+    part.name: part
+    for part in (
+        Part(
+            "kubernetes",
+            KUBERNETES,
+            {
+                name: f"{KUBERNETES}/cmd/{name}"
+                for name in (
+                    "kube-apiserver",
+                    "kube-controller-manager",
+                    "kube-scheduler",
+                    "kubelet",
+                    "kube-proxy",
+                    "kubectl",
+                )
+            },
+            {
+                f"{package}/version.{variable}": value
+                for package in ("k8s.io/component-base", "k8s.io/client-go/pkg")
+                for variable, value in (
+                    ("gitVersion", "{version}"),
+                    ("gitMajor", "{major}"),
+                    ("gitMinor", "{minor}"),
+                    ("gitTreeState", "clean"),
+                )
+            },
+        ),
+        Part("coredns", "github.com/coredns/coredns", {"coredns": "github.com/coredns/coredns"}),
+        # The newest version of the SDK's module that holds the Python language host; it serves newer CLIs and SDKs.
+        # The scripts beside it are those of the CLI's own version.
+        Part(
+            "pulumi-python",
+            PULUMI_SDK,
+            {"pulumi-language-python": f"{PULUMI_SDK}/python/cmd/pulumi-language-python"},
+            copied=(
+                Copied("pulumi", PULUMI_SDK, "python/cmd/pulumi-language-python-exec", "bin"),
+                Copied("pulumi", PULUMI_SDK, "python/dist/pulumi-resource-pulumi-python", "bin"),
+            ),
+        ),
+        Part(
+            "pulumi",
+            "github.com/pulumi/pulumi/pkg/v3",
+            {"pulumi": "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"},
+            {f"{PULUMI_SDK}/go/common/version.Version": "{version}"},
+        ),
+        Part(
+            "metrics-server",
+            "sigs.k8s.io/metrics-server",
+            {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"},
+        ),
+        Part(
+            "cluster-operator",
+            OPERATOR,
+            {"cluster-operator": f"{OPERATOR}/cmd"},
+            copied=(Copied("cluster-operator", OPERATOR, "config/crd/bases/*.yaml", "crds"),),
+        ),
+        Part(
+            "keda",
+            KEDA,
+            {"keda-operator": f"{KEDA}/cmd/operator", "keda-adapter": f"{KEDA}/cmd/adapter"},
+            {f"{KEDA}/version.Version": "{version}"},
+            copied=(Copied("keda", KEDA, "config/crd/bases/*.yaml", "crds"),),
+        ),
+    )
+}
