@@ -1,6 +1,6 @@
 # Everything here can be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-hosts setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
+.PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
         lab-up lab-down lab-shell test-hosts picture lock clean
 SHELL := /bin/bash
 
@@ -17,6 +17,9 @@ setup: ## .venv with all a user needs, and a RabbitMQ to run (not to start)
 
 setup-hosts: ## .venv with Ansible and testinfra, for the stack on hosts
 	@scripts/setup hosts
+
+setup-kubernetes: ## the same with Pulumi's libraries, for the stack on Kubernetes
+	@scripts/setup kubernetes
 
 setup-dev: ## the same and what the tests need
 	@scripts/setup dev

@@ -20,6 +20,7 @@ def checkout(tmp_path: Path) -> Path:
         "requirements-uv.txt",
         "requirements-bench.txt",
         "requirements-hosts.txt",
+        "requirements-kubernetes.txt",
         "requirements-dev.txt",
         "pyproject.toml",
     ):
