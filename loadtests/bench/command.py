@@ -76,9 +76,8 @@ def _target(options: dict[str, Any], run_id: str, console: BenchConsole) -> Iter
         yield by_broker(options["broker"], options["queue"])
     elif options["target"] == "hosts":
         from loadtests.bench.hosts import by_inventory
-        from loadtests.hosts.inventory import DEFAULT
 
-        with by_inventory(options["inventory"] or DEFAULT, options["token"], options["ca"], console.status) as target:
+        with by_inventory(options["inventory"] or "", options["token"], options["ca"], console.status) as target:
             yield target
     elif options["url"]:
         yield by_url(options["url"], options["token"], options["ca"])

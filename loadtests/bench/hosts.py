@@ -14,13 +14,13 @@ from loadtests.hosts.remote import Remote, RemoteError
 @contextmanager
 def by_inventory(inventory: str, token: str, ca: str, progress: Progress) -> Iterator[Target]:
     """Raises NoTarget when a host or the front end cannot be reached."""
-    progress(f"reading {inventory}")
+    progress(f"reading {inventory or 'the inventory of ansible.cfg'}")
     try:
         deployment = read(inventory)
     except BadInventory as error:
         raise NoTarget(str(error)) from error
     if not deployment.url:
-        raise NoTarget(f"{inventory} has no host in the group `web` and no variable warren_url")
+        raise NoTarget(f"{inventory or 'the inventory'} has no host in the group `web` and no variable warren_url")
     with Remote() as remote:
         progress(f"asking {len(deployment.machines)} hosts what they are")
         try:

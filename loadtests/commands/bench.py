@@ -30,7 +30,7 @@ POSITIVE = click.FloatRange(0, min_open=True)
     show_default=True,
     help="A stack of its own, or the one on an inventory's hosts.",
 )
-@click.option("--inventory", help="With --target hosts: Ansible's inventory.  [default: inventory/lab.yml]")
+@click.option("--inventory", help="With --target hosts: Ansible's inventory.  [default: that of ansible.cfg]")
 @click.option("--url", help="A front end that runs already. Without: a stack of its own, taken away afterwards.")
 @click.option("--token", envvar="WARREN_TOKEN", default="", help="The front end's token.  [env: WARREN_TOKEN]")
 @click.option("--ca", default="", help="With --url https://…: a file of certificates to trust.")

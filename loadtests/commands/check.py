@@ -27,7 +27,7 @@ def check(stack: Path, cores: int | None, as_json: bool, broker_version: str) ->
         click.echo(f"{len(error.complaints)} complaint(s); nothing was changed.", err=True)
         raise SystemExit(2) from error
     if as_json:
-        click.echo(json.dumps(_for_programs(contract, _version(broker_version)), indent=2))
+        click.echo(json.dumps(for_programs(contract, _version(broker_version)), indent=2))
         return
     click.echo(yaml.safe_dump(contract.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True))
     click.echo(_derived(contract, cores or os.cpu_count() or 1))
@@ -40,7 +40,7 @@ def _version(text: str) -> tuple[int, ...]:
         raise click.BadParameter(f"{text!r} is no version; write 4.0.5", param_hint="--broker-version") from None
 
 
-def _for_programs(contract: Contract, broker_version: tuple[int, ...]) -> dict[str, Any]:
+def for_programs(contract: Contract, broker_version: tuple[int, ...] = (4, 0)) -> dict[str, Any]:
     """What deployments that cannot import `app` need: the contract in plain units, and the broker's settings."""
     return {
         "contract": contract.model_dump(mode="python"),

@@ -9,15 +9,15 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.contract import Contract, load_contract
+from loadtests.commands.check import for_programs
 
 ROOT = Path(__file__).parents[2]
-DEFAULT = "inventory/lab.yml"
-WEB_PORT = 8080
+WEB_PORT = 8080  # the web role's default
 
 # Variables by the names we use for them, asked for in one go. Ansible templates them on this machine; no host is asked.
 _CONNECTION = {
@@ -75,16 +75,17 @@ class Deployment:
     token: str
     ca: str
     contract: Contract
-    facts: dict[str, Any] = field(default_factory=dict)
 
     def group(self, name: str) -> list[Machine]:
         """Hosts of a group, by name; none when there is no such group."""
         return [machine for machine in self.machines.values() if name in machine.groups]
 
 
-def read(inventory: str | Path, more: dict[str, str] | None = None) -> Deployment:
-    """`more`: further variables, name to expression, into `facts`. Raises BadInventory or ContractError."""
-    answers = _ask(str(inventory), _CONNECTION | _DEPLOYMENT | (more or {}))
+def read(inventory: str | Path = "") -> Deployment:
+    """Empty: the inventory of ansible.cfg. Raises BadInventory or ContractError."""
+    if inventory and Path(inventory).exists():
+        inventory = Path(inventory).resolve()
+    answers = _ask(str(inventory), _CONNECTION | _DEPLOYMENT)
     machines = {
         name: Machine(
             name=name,
@@ -107,8 +108,12 @@ def read(inventory: str | Path, more: dict[str, str] | None = None) -> Deploymen
         token=first["token"],
         ca=first["ca"],
         contract=_contract(first["stack"]),
-        facts={key: first[key] for key in more or {}},
     )
+
+
+def variables(deployment: Deployment, wanted: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Host to variables, named with their expressions. `stack` may be in them, as playbooks have it."""
+    return _ask(deployment.inventory, wanted, {"stack": for_programs(deployment.contract)})
 
 
 def _contract(text: str) -> Contract:
@@ -121,9 +126,9 @@ def _contract(text: str) -> Contract:
         return load_contract(file.name)
 
 
-def _ask(inventory: str, variables: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Host to variables."""
-    if "," not in inventory and not Path(inventory).exists():
+def _ask(inventory: str, variables: dict[str, str], more: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
+    """Host to variables. `more`: set for all hosts."""
+    if inventory and "," not in inventory and not (ROOT / inventory).exists():
         raise BadInventory(f"{inventory}: there is no such inventory; name one with --inventory")
     program = Path(sys.executable).with_name("ansible")
     if not program.exists():
@@ -136,7 +141,8 @@ def _ask(inventory: str, variables: dict[str, str]) -> dict[str, dict[str, Any]]
         "ANSIBLE_LOG_PATH": os.devnull,
         "ANSIBLE_DEPRECATION_WARNINGS": "0",
     }
-    command = [str(program), "all", "-i", inventory, "--playbook-dir", str(ROOT / "ansible")]
+    named = ["-i", inventory] if inventory else []
+    command = [str(program), "all", *named, "--playbook-dir", str(ROOT / "ansible"), "-e", json.dumps(more or {})]
     done = subprocess.run(
         [*command, "-m", "ansible.builtin.debug", "-a", f"msg={{{{ {{ {wanted} }} }}}}"],
         capture_output=True, text=True, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, timeout=120,
@@ -147,7 +153,7 @@ def _ask(inventory: str, variables: dict[str, str]) -> dict[str, dict[str, Any]]
         raise BadInventory(f"{inventory}: Ansible cannot read it:\n{done.stderr.strip() or done.stdout}") from None
     hosts = plays[0]["tasks"][0]["hosts"] if plays and plays[0]["tasks"] else {}
     if not hosts:
-        raise BadInventory(f"{inventory} names no host\n{done.stderr.strip()}")
+        raise BadInventory(f"{inventory or 'ansible.cfg'} names no host\n{done.stderr.strip()}")
     for name, said in hosts.items():
         if said.get("failed"):
             raise BadInventory(f"{inventory}: {name}: {said.get('msg')}")
