@@ -1,6 +1,8 @@
 """One suite for any target:
 
     pytest tests/acceptance                                    the local stack, brought up and taken away
+    pytest tests/acceptance --target hosts                     the deployment of ansible.cfg's inventory, or of
+                                                               --ansible-inventory FILE
     pytest tests/acceptance --url https://… --token …          any other
     pytest tests/acceptance --url … --restart ./restart        … that can be told `./restart worker|web|broker`
 
@@ -19,6 +21,10 @@ from typing import Any
 
 import pytest
 
+from app.contract import ContractError
+from loadtests.hosts.inventory import BadInventory, read
+from loadtests.hosts.remote import Remote
+from loadtests.hosts.restart import restart as restart_part
 from loadtests.local.processes import StackOptions
 from loadtests.local.stack import LocalStack
 
@@ -30,7 +36,8 @@ ROOT = Path(__file__).parents[2]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("acceptance")
-    group.addoption("--url", help="the front end to test; without it, a local stack")
+    group.addoption("--target", choices=["local", "hosts"], default="local", help="a local stack, or an inventory's")
+    group.addoption("--url", help="the front end to test, wherever it is")
     group.addoption("--token", default=os.environ.get("WARREN_TOKEN"), help="its token (WARREN_TOKEN)")
     group.addoption("--restart", help="a command that restarts the part its last argument names: worker, web or broker")
     group.addoption("--download", help="an address that the target's workers may download from")
@@ -52,6 +59,9 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """The target under test."""
     config = request.config
     url, token = config.getoption("--url", None), config.getoption("--token", None)
+    if config.getoption("--target", "local") == "hosts":
+        yield from hosts(config.getoption("--ansible-inventory") or "", config.getoption("--download"))
+        return
     if url is None:
         yield from local(tmp_path_factory.mktemp("acceptance") / "stack")
         return
@@ -64,6 +74,19 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         subprocess.run([*shlex.split(command), part], check=True, timeout=300)
 
     yield Target(front, restart if command else None, config.getoption("--download"), False)
+
+
+def hosts(inventory: str, download: str | None) -> Iterator[Target]:
+    """A deployment on hosts; parts are restarted over ssh."""
+    try:
+        deployment = read(inventory)
+    except (BadInventory, ContractError) as error:
+        raise pytest.UsageError(str(error)) from error
+    front = FrontEnd(deployment.url)
+    front.verify = deployment.ca or True
+    front.headers["Authorization"] = f"Bearer {deployment.token}"
+    with Remote() as remote:
+        yield Target(front, lambda part: restart_part(remote, deployment, part), download, False)
 
 
 def local(folder: Path) -> Iterator[Target]:
