@@ -35,7 +35,7 @@ options:
     elements: str
     default: []
   within:
-    description: Seconds in which they must have stopped and be ready; a worker waits for its broker as long as it is away.
+    description: Seconds in which they must have ended and be ready; a worker waits for its broker for ever.
     type: int
     default: 300
   wants:
@@ -90,10 +90,10 @@ def main():
     changed_at = max([0.0, *map(changed, module.params["read"])])
     stop = [name for name in surplus if busy(units[name])]
     disable = [name for name in surplus if units[name]["UnitFileState"] == "enabled"]
-    enable = [name for name in wanted if units.get(name, {}).get("UnitFileState") != "enabled"]
+    enable = [name for name in wanted if not enabled(units.get(name))]
     start = [name for name in wanted if not running(units.get(name))]
     restart = [name for name in wanted if name not in start and started(units[name]) < changed_at]
-    begin = [wants] if wanted and not (running(group) and group["UnitFileState"] == "enabled") else []
+    begin = [wants] if wanted and not (running(group) and enabled(group)) else []
     result = {"stopped": sorted({*stop, *disable}), "started": start, "restarted": restart}
     if not module.check_mode:
         run("disable", *disable)
@@ -164,6 +164,11 @@ def changed(path):
 
 def running(unit):
     return bool(unit) and unit["ActiveState"] in ("active", "reloading")
+
+
+def enabled(unit):
+    # Not only "enabled": a static target, or what a generator made, cannot be enabled and need not be.
+    return bool(unit) and unit["UnitFileState"] not in ("disabled", "")
 
 
 def busy(unit):
