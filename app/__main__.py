@@ -78,22 +78,25 @@ def consumer() -> None:
 
 
 @main.command()
-@click.option(
-    "--file", type=click.Path(path_type=Path), envvar="WARREN_HEARTBEAT_FILE", help="The worker's sign of life."
-)
+@click.option("--file", type=click.Path(path_type=Path), envvar="WARREN_HEARTBEAT_FILE", help="The sign of life.")
 @click.option("--max-age", type=click.FloatRange(min=0), default=10.0, show_default=True, help="Seconds.")
-def alive(file: Path | None, max_age: float) -> None:
-    """Exit code 0 when the worker that writes WARREN_HEARTBEAT_FILE does its work, 1 when not."""
+@click.option("--ready", is_flag=True, help="And it has begun its work: it has reached the broker since its start.")
+def alive(file: Path | None, max_age: float, ready: bool) -> None:
+    """Exit code 0 when the process that writes WARREN_HEARTBEAT_FILE does its work, 1 when not."""
     import time
 
+    from app.service_manager import READY
+
     if file is None:
-        raise click.UsageError("set WARREN_HEARTBEAT_FILE, the same for the worker and for this probe, or give --file")
+        raise click.UsageError("set WARREN_HEARTBEAT_FILE, the same for the process and for this probe, or give --file")
     try:
-        age = time.time() - file.stat().st_mtime
+        age, state = time.time() - file.stat().st_mtime, file.read_text()
     except OSError as error:
         raise click.ClickException(f"no sign of life: {file}: {error.strerror}") from error
     if age > max_age:
         raise click.ClickException(f"the last sign of life is {age:.0f} s old")
+    if ready and state != READY:
+        raise click.ClickException("alive, but it has not reached the broker yet")
 
 
 def _log_to_stderr() -> None:

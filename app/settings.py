@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     warren_download_max: Size = Field("100MB", validate_default=True)
     warren_download_private: bool = False
 
-    # A worker's own: metrics (port 0: off), and the file whose age says that the consumer loop turns.
+    # Metrics (port 0: off), and the file whose age says that a worker, beat or the consumer does its work.
     warren_metrics_host: str = "127.0.0.1"
     warren_metrics_port: int = Field(0, ge=0, le=65535)
     warren_heartbeat_file: Path | None = None

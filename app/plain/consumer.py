@@ -22,7 +22,7 @@ from app.broker import topology
 from app.broker.address import resolve_broker
 from app.broker.url import BrokerAddress
 from app.contract import Contract, load_contract
-from app.service_manager import ready, waiting
+from app.service_manager import alive, ready, waiting
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ class PlainConsumer:
         for method, properties, body in channel.consume(topology.PLAIN, inactivity_timeout=LOOK_EVERY):
             if method is not None:
                 self._one(channel, method, properties, body)
+            alive()
             if self._stopping.is_set():
                 break
         channel.cancel()

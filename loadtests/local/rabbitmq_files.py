@@ -1,22 +1,20 @@
 """The folder of a private RabbitMQ node: its ports and passwords, its configuration, its users."""
 
-import base64
 import hashlib
 import json
 import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from app.broker import rights, topology
+from app.broker.definitions import ADMIN, definitions
 from app.contract import Contract
 from loadtests.local.ports import LOOPBACK, free_ports
 from loadtests.local.rabbitmq_program import RabbitMQProgram
 from loadtests.local.secret_file import write_secret
 
-ADMIN = "admin"
 # What publishing is blocked above, as a share of the machine's memory; RabbitMQ 4 would take 0.6, 3.x 0.4.
 MEMORY_WATERMARK = 0.4
 
@@ -99,7 +97,9 @@ class NodeFiles:
         (self.directory / "enabled_plugins").write_text(f"[{','.join(plugins)}].\n")
         (self.directory / "rabbitmq.conf").write_text(_configuration(self) + topology.rabbitmq_conf(contract))
         (self.directory / "advanced.config").write_text(topology.advanced_config(contract))
-        write_secret(self.directory / "definitions.json", json.dumps(_definitions(self, contract), indent=1))
+        logins = {role: (role, password) for role, password in self.passwords.items()}
+        made = definitions(contract, self.program.version, logins)
+        write_secret(self.directory / "definitions.json", json.dumps(made, indent=1))
         if not (cookie := self.directory / ".erlang.cookie").exists():
             write_secret(cookie, secrets.token_hex(24))
             cookie.chmod(0o400)
@@ -140,32 +140,3 @@ def _configuration(files: NodeFiles) -> str:
     if files.prometheus_port:
         lines += [f"prometheus.tcp.ip = {LOOPBACK}", f"prometheus.tcp.port = {files.prometheus_port}"]
     return "".join(f"{line}\n" for line in lines)
-
-
-def _definitions(files: NodeFiles, contract: Contract) -> dict[str, Any]:
-    """RabbitMQ's definitions file. Its format: https://www.rabbitmq.com/docs/definitions"""
-    vhost = files.vhost
-    everything = {"configure": ".*", "write": ".*", "read": ".*"}
-    permissions = {ADMIN: everything} | rights.permissions(contract)
-    tags = {ADMIN: "administrator", "monitor": "monitoring"}
-    return {
-        "rabbitmq_version": ".".join(str(part) for part in files.program.version),
-        "users": [
-            {
-                "name": role,
-                "password_hash": _password_hash(password),
-                "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": tags.get(role, ""),
-            }
-            for role, password in files.passwords.items()
-        ],
-        "vhosts": [{"name": vhost}],
-        "permissions": [{"user": role, "vhost": vhost} | permissions[role] for role in files.passwords],
-        "policies": [{"vhost": vhost} | policy for policy in topology.policies(contract, files.program.version)],
-    }
-
-
-def _password_hash(password: str) -> str:
-    """Salted SHA-256 as RabbitMQ stores it: https://www.rabbitmq.com/docs/passwords#computing-password-hash"""
-    salt = secrets.token_bytes(4)
-    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
