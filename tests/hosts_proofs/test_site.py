@@ -36,6 +36,6 @@ def test_check_mode_on_finished_hosts_finds_nothing_to_do(runs: Any) -> None:
 
 
 def test_the_hosts_are_as_their_checks_want_them(site: Any) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "tests/hosts", "--inventory", "inventory/lab.yml"]
+    command = [sys.executable, "-m", "pytest", "-q", "tests/hosts", "--ansible-inventory", "inventory/lab.yml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
