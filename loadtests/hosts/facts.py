@@ -6,14 +6,15 @@ from typing import Any
 from loadtests.hosts.inventory import Deployment
 from loadtests.hosts.remote import Remote, each
 
-# Hosts with the same one are containers of one machine.
+# Hosts with the same one are containers of one machine: they have its instant of boot, but ids of their own.
 MACHINE = "machine"
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_HERE = (Path("/proc/stat"), Path("/proc/sys/kernel/random/boot_id"))
 _PROGRAM = """
-import json, os, platform
+import json, os, platform, subprocess
 system = platform.freedesktop_os_release().get("PRETTY_NAME") if hasattr(platform, "freedesktop_os_release") else None
-with open("/proc/sys/kernel/random/boot_id") as file:
-    boot = file.read().strip()
+container = not subprocess.run(["systemd-detect-virt", "--quiet", "--container"]).returncode
+with open("/proc/stat" if container else "/proc/sys/kernel/random/boot_id") as file:
+    boot = [line.strip() for line in file if not container or line.startswith("btime")][0]
 print(json.dumps({
     "system": system or platform.platform(),
     "cores": os.cpu_count(),
@@ -29,7 +30,7 @@ said = json.loads(out)
 print(json.dumps({
     "product": said.get("product_name") or "RabbitMQ",
     "version": said.get("rabbitmq_version"),
-    "erlang": str(said.get("erlang_version", "")).split(" ")[0].replace("Erlang/OTP", "").strip(),
+    "erlang": str(said.get("erlang_version", "")).replace("Erlang/OTP ", "").split(" ")[0],
 }))
 """
 
@@ -39,10 +40,10 @@ def host_facts(remote: Remote, deployment: Deployment) -> dict[str, dict[str, An
     found: dict[str, dict[str, Any]] = each(
         deployment.machines.values(), lambda machine: remote.python(machine, _PROGRAM)
     )
-    here = _BOOT.read_text().strip() if _BOOT.exists() else ""
+    here = {line.strip() for path in _HERE if path.exists() for line in path.read_text().splitlines()}
     for name, facts in found.items():
         facts["groups"] = list(deployment.machines[name].groups)
-        facts["here"] = facts[MACHINE] == here
+        facts["here"] = facts[MACHINE] in here
     return found
 
 
