@@ -82,7 +82,7 @@ def _build(suite: str, root: Path, say: Callable[[str], None]) -> None:
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True)
         try:
-            process.communicate(_sources(suite), timeout=1800)
+            process.communicate(sources(suite), timeout=1800)
         finally:
             if process.poll() is None:
                 process.terminate()  # it takes its own half-made root away
@@ -102,7 +102,7 @@ def _options() -> list[str]:
         # The lists stay for the hosts' apt, and the packages that are carried.
         "--skip=cleanup/apt/lists,cleanup/apt/cache", '--aptopt=Acquire::Languages "none"',
         "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
-        *_machine_hooks(), *(f"--customize-hook={hook}" for hook in (*_carry(), *TIDY)),
+        *machine_hooks(), *(f"--customize-hook={hook}" for hook in (*_carry(), *TIDY)),
     ]  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def _carry() -> list[str]:
     return [f"{apt} install {package} || echo '{LACKS}{package}'" for package in CARRIED]
 
 
-def _machine_hooks() -> list[str]:
+def machine_hooks() -> list[str]:
     """This machine's way to mirrors and indexes also inside: apt's and pip's configuration, certificates."""
     ways = [file for file in sorted(Path("/etc/apt/apt.conf.d").glob("*")) if file.is_file()]
     ways = [file for file in ways if "Acquire::http" in file.read_text(errors="replace")]
@@ -127,7 +127,7 @@ def _machine_hooks() -> list[str]:
     return hooks
 
 
-def _sources(suite: str) -> str:
+def sources(suite: str) -> str:
     """Debian's archive as this machine's own apt reaches it."""
     known = run(["apt-get", "indextargets", "--format", "$(REPO_URI)"]).split() if shutil.which("apt-get") else []
     known = [uri.rstrip("/") for uri in known]

@@ -80,7 +80,8 @@ def _go(folder: Path, *words: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
     return subprocess.Popen(
         ["nice", "-n", "19", "go", *words],
-        cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=folder, env=environment, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def _stamp(part: Part, value: str) -> str:
 
 
 class Progress:
-    """`go build -v` names each package on standard error; a line now and then says how many there were."""
+    """`go build -v` names each package on standard error when it starts on it; now and then say how many there were."""
 
     def __init__(self, title: str, say: Say) -> None:
         self.title, self.say, self.lines = title, say, [""]

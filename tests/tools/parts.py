@@ -1,4 +1,4 @@
-"""What is compiled from Go modules, and from which packages. Versions stand in each folder's go.mod and nowhere else."""
+"""What is compiled from Go modules, and from which packages. Versions stand in each folder's go.mod only."""
 
 import re
 from dataclasses import dataclass, field

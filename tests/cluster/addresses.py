@@ -1,0 +1,19 @@
+"""Addresses inside the cluster. None of them is to be seen from the machine."""
+
+NODE = "10.0.2.100"  # what slirp4netns gives to the card that leads out; all nodes share one network
+NAMESERVER = "10.0.2.3"  # slirp4netns answers there, with what this machine resolves
+API_PORT = 6443
+PODS = "10.244.0.0/16"
+SERVICES = "10.96.0.0/16"
+API = "10.96.0.1"  # Kubernetes takes the first one for itself
+DNS = "10.96.0.10"
+DOMAIN = "cluster.local"
+
+
+def pods_of(number: int) -> dict[str, str]:
+    """The part of PODS of the first, second, … node, as CNI's host-local wants it."""
+    return {"subnet": PODS, "rangeStart": f"10.244.{number}.2", "rangeEnd": f"10.244.{number}.254"}
+
+
+def kubelet_port(number: int) -> int:
+    return 10250 + 100 * (number - 1)

@@ -1,0 +1,127 @@
+"""The ground the nodes stand on: one set of namespaces, a way out, one way in.
+
+The machine's own network, mounts and settings stay as they are.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from loadtests.local.ports import LOOPBACK, free_ports
+
+from ..lab import cgroup as newer
+from ..lab.state import network_of
+from . import cgroup
+from .addresses import API_PORT
+from .errors import ClusterError
+from .state import ROOT, Cluster, State
+
+API = f"127.0.0.1:{API_PORT}"  # inside
+
+
+def inside(state: State, *namespaces: str) -> list[str]:
+    """What to put before a command so that it runs in the cluster; in all its namespaces, or the ones named."""
+    every = ("mount", "net", "pid", "uts", "ipc")
+    return ["nsenter", f"--target={state.holder}", *(f"--{each}" for each in namespaces or every), "--"]
+
+
+def start(cluster: Cluster, state: State, *, reach_machine: bool) -> None:
+    """Make it. Fills in what `state` did not know and saves it."""
+    cgroup.make(cluster.id)
+    outer, inner = socket.socketpair()
+    listening, address = listen()
+    with listening, outer, inner, cluster.log("ground").open("ab") as log:
+        unshare = ["unshare", "--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"]
+        holder = [sys.executable, "-m", "tests.cluster.holder", str(inner.fileno()), str(listening.fileno())]
+        process = subprocess.Popen(
+            [*cgroup.starting(cluster.id), *unshare, *holder, str(cluster.folder), *state.nodes],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, start_new_session=True,
+            pass_fds=[inner.fileno(), listening.fileno()],
+        )  # fmt: skip
+        inner.close()
+        outer.settimeout(20)
+        try:
+            ready = outer.recv(16)
+        except TimeoutError:
+            ready = b""
+    if ready != b"ready":
+        raise ClusterError(f"the cluster's namespaces did not come up:\n{tail(cluster.log('ground'))}")
+    state.holder = _child(process.pid)
+    state.network = network_of(state.holder)
+    state.cgroup = str(newer.of(state.holder))
+    state.server = f"https://{address}"
+    cluster.save(state)
+    newer.settle(Path(state.cgroup))
+    _way_out(cluster, state, reach_machine)
+
+
+def tail(log: Path, lines: int = 12) -> str:
+    """The end of what a part wrote: a cluster that failed is taken away."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
+
+
+def _child(pid: int) -> int:
+    """PID 1 of the cluster, as this machine numbers it: what unshare has forked."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    if not children:
+        raise ClusterError("the cluster's first process has ended at once")
+    return int(children[0])
+
+
+def _way_out(cluster: Cluster, state: State, reach_machine: bool) -> None:
+    """A network card in the cluster whose traffic leaves through a plain process of this machine."""
+    read, write = os.pipe()
+    options = ["--configure", "--mtu=1500", *([] if reach_machine else ["--disable-host-loopback"])]
+    with cluster.log("ground").open("ab") as log:
+        process = subprocess.Popen(
+            [*cgroup.inside(cluster.id, state.cgroup), "slirp4netns", *options,
+             f"--ready-fd={write}", str(state.holder), "tap0"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=[write],
+        )  # fmt: skip
+    os.close(write)
+    with os.fdopen(read) as ready:
+        if ready.read(1) != "1":
+            raise ClusterError(f"slirp4netns did not start ({process.poll()}):\n{tail(cluster.log('ground'))}")
+
+
+def listen(port: int = 0) -> tuple[socket.socket, str]:
+    """A socket on this machine's loopback, and its address."""
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port = port or free_ports(1)[0]
+    try:
+        listening.bind((LOOPBACK, port))
+    except OSError as error:
+        listening.close()
+        raise ClusterError(f"port {port} of {LOOPBACK} is taken ({error.strerror}); choose another") from error
+    listening.listen(512)
+    return listening, f"{LOOPBACK}:{port}"
+
+
+def end(cluster: Cluster, state: State | None) -> None:
+    """Everything of it, also what a killed command has left. Mounts and networks go with the last process."""
+    if state and cluster.is_up():
+        os.kill(state.holder, signal.SIGKILL)  # the kernel ends whatever is in its namespaces
+    cgroup.end(cluster.id, state.cgroup if state else "")
+    for pid in strangers(state):
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while strangers(state) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def strangers(state: State | None) -> list[int]:
+    """Who is in the cluster's network."""
+    found = []
+    for entry in Path("/proc").iterdir() if state and state.network else ():
+        if entry.name.isdecimal():
+            try:
+                if (entry / "ns/net").stat().st_ino == state.network:  # type: ignore[union-attr]
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
