@@ -158,6 +158,41 @@ def cluster_plan(brokers: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def ailments(brokers: list[dict[str, Any]]) -> list[str]:
+    """Why no node of this cluster may be taken out now."""
+    found = list(cluster_plan(brokers)["problems"])
+    found += [
+        f"RabbitMQ does not run on {each['host']}: start it, or run site.yml."
+        for each in brokers
+        if each["reachable"] and not each["answers"]
+    ]
+    for each in brokers:
+        if missing := sorted({other["node"] for other in brokers} - set(each["running"])):
+            found += [f"{each['host']} does not see {', '.join(missing)}."] if each["answers"] else []
+        if each["alarms"]:
+            found.append(f"{each['host']} reports an alarm: {each['alarms']}. Free memory or disk first.")
+    return found
+
+
+def flags_problem(each: dict[str, Any], target: str) -> str:
+    """Why this broker's feature flags stand in the way of an upgrade to `target`; "" when they do not."""
+    if _series(each["version"]) == _series(target):
+        return ""
+    if each["disabled_flags"]:
+        return (
+            f"Flags that RabbitMQ {_series(target)} needs are not enabled: {', '.join(each['disabled_flags'])}. "
+            "Run `rabbitmqctl enable_feature_flag all` on one broker."
+        )
+    if _numbers(target) >= (4, 3) and not each["khepri"]:
+        return (
+            f"RabbitMQ {_series(target)} keeps its metadata in Khepri only. While on {_series(each['version'])}, run "
+            "`rabbitmqctl enable_feature_flag khepri_db` on one broker."
+        )
+    if _series(each["version"]) == "3.13" and each["khepri"]:
+        return "RabbitMQ 3.13 with khepri_db enabled cannot be upgraded. Set up a second cluster and move over."
+    return ""
+
+
 def lacking_members(queues: list[dict[str, Any]], nodes: list[str], replicas: int) -> list[str]:
     """The nodes that quorum queues with fewer than `replicas` members could be grown onto."""
     short = [queue for queue in queues if "quorum" in queue["type"] and len(queue["members"]) < replicas]
@@ -172,5 +207,7 @@ class FilterModule:
             "rabbitmq_upgrade_problem": upgrade_problem,
             "rabbitmq_broker": broker,
             "rabbitmq_cluster_plan": cluster_plan,
+            "rabbitmq_ailments": ailments,
+            "rabbitmq_flags_problem": flags_problem,
             "rabbitmq_lacking_members": lacking_members,
         }
