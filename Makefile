@@ -1,7 +1,7 @@
 # Everything here can be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
-        lab-up lab-down lab-shell test-hosts picture lock clean
+        lab-up lab-down lab-shell test-hosts cluster-up cluster-down tools test-cluster picture lock clean
 SHELL := /bin/bash
 
 # Say `make bench SHORT=1` for a run of about a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
@@ -78,6 +78,20 @@ lab-shell: setup-hosts ## a shell on one of them: HOST=worker1
 test-hosts: setup-dev ## the lab's own tests, as root
 	@scripts/system-packages lab
 	@scripts/timed lab $(PYTEST) tests/lab
+
+tools: setup-dev ## compile Kubernetes, operators and Pulumi's command line from their Go modules, each once
+	@.venv/bin/python -m tests.tools build $(ARGS)
+
+cluster-up: setup-dev ## a throw-away Kubernetes (as root); WITH=keda,cluster-operator,metrics,policies for more
+	@scripts/system-packages cluster
+	@.venv/bin/python -m tests.cluster up $(if $(WITH),--with $(WITH)) $(ARGS)
+
+cluster-down: setup-dev ## take it away, whatever state it is in
+	@.venv/bin/python -m tests.cluster down
+
+test-cluster: setup-dev ## the cluster's own tests, as root
+	@scripts/system-packages cluster
+	@scripts/timed cluster $(PYTEST) tests/cluster
 
 picture: setup ## draw docs/architecture.svg from stack.yml
 	@.venv/bin/python docs/picture.py
