@@ -28,6 +28,7 @@ options:
     suboptions:
       path: {description: Where., type: path, required: true}
       content: {description: "A file's content.", type: str}
+      secret: {description: "The same, never shown and never in a diff.", type: str}
       state: {description: What it is., type: str, choices: [file, directory, absent], default: file}
       mode: {description: "Octal, in quotes.", type: str}
       owner: {description: "The user, for folders and files.", type: str, default: root}
@@ -52,6 +53,7 @@ changed_files: {description: What was or would be changed., type: list, returned
 OPTIONS = {
     "path": {"type": "path", "required": True},
     "content": {"type": "str"},
+    "secret": {"type": "str", "no_log": True},
     "state": {"type": "str", "choices": ["file", "directory", "absent"], "default": "file"},
     "mode": {"type": "str"},
     "owner": {"type": "str", "default": "root"},
@@ -101,13 +103,14 @@ def settle(module, wanted):
 
 def write(module, wanted, before, diff):
     """Give a file its content; returns whether it had another."""
-    path, content = wanted["path"], to_bytes(wanted["content"] or "")
+    path, hidden = wanted["path"], module.params["secret"] or wanted["secret"] is not None
+    content = to_bytes((wanted["content"] if wanted["secret"] is None else wanted["secret"]) or "")
     old = b""
     if before == "file":
         old = Path(path).read_bytes()
         if old == content:
             return False
-    if not module.params["secret"]:
+    if not hidden:
         diff.update(before=to_text(old, errors="replace"), after=to_text(content, errors="replace"))
     if not module.check_mode:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
