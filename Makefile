@@ -1,7 +1,7 @@
 # Everything here can be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
-        lab-up lab-down lab-shell test-hosts cluster-up cluster-down tools test-cluster picture lock clean
+        lab-up lab-down lab-shell lint-hosts test-hosts cluster-up cluster-down tools test-cluster picture lock clean
 SHELL := /bin/bash
 
 # Say `make bench SHORT=1` for a run of about a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
@@ -75,9 +75,16 @@ lab-down: setup-hosts ## take them away, whatever state they are in
 lab-shell: setup-hosts ## a shell on one of them: HOST=worker1
 	@.venv/bin/python -m tests.lab shell $(or $(HOST),$(error which host? make lab-shell HOST=worker1))
 
-test-hosts: setup-dev ## the lab's own tests, as root
+# Half a minute, so it is not part of `make lint`.
+lint-hosts: setup-dev ## ansible-lint's production profile
+	@.venv/bin/ansible-lint --quiet ansible
+
+test-hosts: setup-dev ## the lab's own tests, then every proof on fresh hosts, as root; once more in short on Debian 12
 	@scripts/system-packages lab
+	@scripts/timed lint-hosts $(MAKE) --no-print-directory lint-hosts
 	@scripts/timed lab $(PYTEST) tests/lab
+	@scripts/timed hosts $(PYTEST) --durations 15 tests/hosts_proofs
+	@SUITE=bookworm scripts/timed hosts-bookworm $(PYTEST) tests/hosts_proofs/test_site.py
 
 tools: setup-dev ## compile Kubernetes, operators and Pulumi's command line from their Go modules, each once
 	@.venv/bin/python -m tests.tools build $(ARGS)
