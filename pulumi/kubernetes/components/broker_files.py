@@ -1,0 +1,103 @@
+"""What a RabbitMQ in pods reads: its configuration, its users, the scripts around it. All from stack.yml."""
+
+import hashlib
+import json
+import re
+
+from app.broker import topology
+from app.broker.definitions import definitions
+from app.contract import Contract
+
+AMQPS, MANAGEMENT, METRICS = 5671, 15671, 15692
+# Between the nodes: Erlang's name server, and the nodes' own connections.
+CLUSTER_PORTS = (4369, 25672)
+PLUGINS = ("rabbitmq_management", "rabbitmq_prometheus")
+CONFIG, DEFINITIONS, TLS, DATA, COOKIE = (
+    "/etc/rabbitmq",
+    "/etc/rabbitmq-definitions",
+    "/etc/rabbitmq-tls",
+    "/var/lib/rabbitmq",
+    "/etc/rabbitmq-cookie",
+)
+# Publishing is blocked above this share of the pod's memory; the rest is for what Erlang frees late.
+MEMORY_SHARE = 0.5
+DISK_FREE = "500MB"
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+def quantity(text: str) -> int:
+    """Bytes of a Kubernetes quantity such as 1Gi."""
+    number, unit = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]*)", text).groups()  # type: ignore[union-attr]
+    return round(float(number) * _UNITS[unit])
+
+
+def common_conf(contract: Contract, memory: str) -> str:
+    """Lines of rabbitmq.conf that hold for every way to run it here."""
+    available = quantity(memory)
+    lines = [
+        f"load_definitions = {DEFINITIONS}/definitions.json",
+        f"total_memory_available_override_value = {available}",
+        f"vm_memory_high_watermark.absolute = {round(available * MEMORY_SHARE)}",
+        f"disk_free_limit.absolute = {DISK_FREE}",
+        "queue_leader_locator = balanced",
+        *(["cluster_partition_handling = pause_minority"] if contract.broker.nodes > 1 else []),
+    ]
+    return "".join(f"{line}\n" for line in lines) + topology.rabbitmq_conf(contract)
+
+
+def builtin_conf(contract: Contract, memory: str, cluster_name: str, nodes: list[str]) -> str:
+    """rabbitmq.conf of our StatefulSet: TLS only, the cluster's members known by name from the start."""
+    files = [("cacertfile", "ca.crt"), ("certfile", "tls.crt"), ("keyfile", "tls.key")]
+    lines = [
+        f"cluster_name = {cluster_name}",
+        "listeners.tcp = none",
+        f"listeners.ssl.default = {AMQPS}",
+        *(f"ssl_options.{option} = {TLS}/{file}" for option, file in files),
+        "ssl_options.verify = verify_none",
+        "ssl_options.fail_if_no_peer_cert = false",
+        f"management.ssl.port = {MANAGEMENT}",
+        *(f"management.ssl.{option} = {TLS}/{file}" for option, file in files),
+        f"prometheus.tcp.port = {METRICS}",
+        "log.console = true",
+        "log.file = false",
+        # Each probe is a connection that says nothing.
+        "log.connection.level = warning",
+    ]
+    if len(nodes) > 1:
+        lines.append("cluster_formation.peer_discovery_backend = classic_config")
+        lines += [f"cluster_formation.classic_config.nodes.{at} = {node}" for at, node in enumerate(nodes, 1)]
+    return "".join(f"{line}\n" for line in lines) + common_conf(contract, memory)
+
+
+def definitions_text(
+    contract: Contract, version: tuple[int, ...], logins: dict[str, tuple[str, str]], seed: str
+) -> str:
+    """definitions.json; the same for the same passwords, so that an `up` without a change changes nothing."""
+    salt = hashlib.sha256(seed.encode()).digest()[:4]
+    return json.dumps(definitions(contract, version, logins, salt), indent=1)
+
+
+def prepare_script(first: str) -> str:
+    """Before a node starts: its cookie, for its eyes only, and names that resolve.
+
+    A node without data waits for the first one, so that a new cluster never forms twice. Nodes with data wait for
+    nobody: after a full stop they have to start together.
+    """
+    return f"""set -euo pipefail
+umask 077
+cp -f {COOKIE}/cookie {DATA}/.erlang.cookie.new
+mv -f {DATA}/.erlang.cookie.new {DATA}/.erlang.cookie
+chmod 400 {DATA}/.erlang.cookie
+host=${{RABBITMQ_NODENAME#*@}}
+for _ in $(seq 60); do getent hosts "$host" >/dev/null && break || sleep 1; done
+getent hosts "$host" >/dev/null || {{ echo "the name $host does not resolve: is the cluster's DNS well?" >&2; exit 1; }}
+if [ "$host" != {first} ] && ! ls -d {DATA}/mnesia/*/ >/dev/null 2>&1; then
+    echo "a node without data waits for {first}"
+    until (exec 3<>/dev/tcp/{first}/{AMQPS}) 2>/dev/null; do sleep 1; done
+fi
+"""
+
+
+def leave_script(wait: int) -> str:
+    """Before a node stops: not while a queue would lose its majority, and not without handing over its leaders."""
+    return f"rabbitmq-upgrade await_online_quorum_plus_one -t {wait}; rabbitmq-upgrade drain"

@@ -1,0 +1,84 @@
+"""stack.yml with the stack's configuration laid over it, judged before anything is deployed."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from components.settings import ConfigError, Settings
+
+from app.contract import Contract, ContractError, load_contract
+from app.contract_rules import MOST_IN_HAND
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The contract, and its text as every pod reads it."""
+
+    contract: Contract
+    text: str
+
+
+def load(settings: Settings, folder: Path) -> Judged:
+    """Read, merge and judge. Raises ConfigError with every complaint."""
+    path = folder / settings.stack_file
+    try:
+        load_contract(path)
+        data = _merged(yaml.safe_load(path.read_text(encoding="utf-8")), settings.contract)
+        text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+        with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+            file.write(text)
+            file.flush()
+            contract = load_contract(file.name)
+    except ContractError as error:
+        name = f"{settings.stack_file}{' with warren:contract over it' if settings.contract else ''}"
+        # Lines are those of the merged text, which nobody has seen.
+        raise ConfigError("\n".join(f"{name}: {c.where}: {c.message}" for c in error.complaints)) from error
+    complaints = [*_pools(settings, contract), *_broker(settings, contract)]
+    if complaints:
+        raise ConfigError("\n".join(complaints))
+    return Judged(contract, text)
+
+
+def _merged(below: Any, above: Any) -> Any:
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return below | {key: _merged(below.get(key), value) for key, value in above.items()}
+
+
+def _pools(settings: Settings, contract: Contract) -> list[str]:
+    have = ", ".join(contract.pools)
+    unknown = settings.workers.keys() - contract.pools.keys()
+    found = [f"warren:workers.{name}: stack.yml has no such pool; it has {have}" for name in sorted(unknown)]
+    names: dict[str, str] = {}
+    found += [
+        f"the pools {other!r} and {pool!r} would have pods of the same name; rename one in stack.yml"
+        for pool in contract.pools
+        if (other := names.setdefault(pool.replace("_", "-"), pool)) != pool
+    ]
+    for name, worker in settings.workers.items():
+        if (known := contract.pools.get(name)) is None:
+            continue
+        most = worker.replicas if worker.scaling.kind == "fixed" else worker.scaling.max
+        if most * known.prefetch > MOST_IN_HAND:
+            found.append(
+                f"warren:workers.{name}: {most} pods × prefetch {known.prefetch} = {most * known.prefetch} messages in "
+                f"hand, over {MOST_IN_HAND}: they burden the broker and hide the backlog from the scaler; lower one"
+            )
+        if worker.scaling.messages and worker.scaling.messages < known.prefetch:
+            found.append(
+                f"warren:workers.{name}.scaling.messages: {worker.scaling.messages} is less than the pool's prefetch "
+                f"({known.prefetch}): one pod would hold what several were started for; raise it or lower prefetch"
+            )
+    return found
+
+
+def _broker(settings: Settings, contract: Contract) -> list[str]:
+    broker = settings.broker
+    if broker.kind == "external" or contract.broker.nodes % 2:
+        return []
+    return [
+        f"warren:contract.broker.nodes: {contract.broker.nodes} is even; a cluster of that size survives no more "
+        f"failures than one of {contract.broker.nodes - 1}: use an odd number"
+    ]
