@@ -132,7 +132,7 @@ class Progress:
         began = time.monotonic()
         while not done.wait(TELL_EVERY):
             self.say(
-                f"{self.title}: {len(self.lines)} lines of work, {time.monotonic() - began:.0f} s; {self.lines[-1]}"
+                f"{self.title}: {len(self.lines)} packages, {time.monotonic() - began:.0f} s; {self.lines[-1]}"
             )
 
 
