@@ -135,18 +135,14 @@ class Systemctl:
         return {block["Id"]: block for block in blocks}
 
     def why(self, names, complaint):
-        """What a person needs to know of units that do not run."""
-        _, said, _ = self._module.run_command(
-            [
-                "journalctl",
-                "--no-pager",
-                "--output=cat",
-                "--lines",
-                JOURNAL_LINES,
-                *[f"--unit={name}" for name in names],
-            ]
-        )
-        return f"not running: {', '.join(names)} ({complaint or 'they ended again'}). Their journal ends with:\n{said}"
+        """What a person needs to know of units that do not run: the last words of the first of them."""
+        journal = ["journalctl", "--no-pager", "--output=cat", "--lines", JOURNAL_LINES]
+        _, said, _ = self._module.run_command([*journal, f"_SYSTEMD_UNIT={names[0]}"])
+        if not said.strip():
+            # It did not come to say anything: then systemd did.
+            _, said, _ = self._module.run_command([*journal, f"--unit={names[0]}"])
+        reason = complaint.splitlines()[0] if complaint else "they ended again"
+        return f"not running: {', '.join(names)} ({reason}). The last that {names[0]} said:\n{said}"
 
 
 def linked(wants, among):
