@@ -38,7 +38,10 @@ WANTED = {
     ),
     "release": ("release_home", "release_user"),
 }
-OTHERS = {"users": "rabbitmq_users | default([]) | map(attribute='name') | list"}
+OTHERS = {
+    "users": "rabbitmq_users | default([]) | map(attribute='name') | list",
+    "results_port": "results_port | default(0)",
+}
 SUPPORTED = ("ansible", "ssh", "paramiko", "safe-ssh")
 
 

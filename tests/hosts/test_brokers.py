@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-CLI = "rabbitmqctl -q --formatter json"
-
 
 def ask(host: Any, *words: str) -> Any:
     return json.loads(host.check_output(" ".join(["rabbitmqctl", "-q", *words, "--formatter", "json"])))
@@ -25,9 +23,14 @@ def first(everyone: dict[str, Any], deployment: Any) -> Any:
     return everyone[brokers[0].name]
 
 
+@pytest.fixture(scope="session")
+def said(host: Any) -> Any:
+    """What a broker says of its cluster."""
+    return ask(host, "cluster_status")
+
+
 @pytest.mark.on("brokers")
-def test_every_broker_sees_the_whole_cluster(host: Any, deployment: Any) -> None:
-    said = ask(host, "cluster_status")
+def test_every_broker_sees_the_whole_cluster(host: Any, said: Any, deployment: Any) -> None:
     wanted = {node(machine) for machine in deployment.group("brokers")}
     running, members = set(said["running_nodes"]), set(said["disk_nodes"])
     assert running >= wanted, (
@@ -43,9 +46,8 @@ def test_every_broker_sees_the_whole_cluster(host: Any, deployment: Any) -> None
 
 
 @pytest.mark.on("brokers")
-def test_no_broker_blocks_publishers(host: Any) -> None:
-    alarms = ask(host, "cluster_status")["alarms"]
-    assert not alarms, f"{alarms}: free memory or disk there; until then nothing can be published"
+def test_no_broker_blocks_publishers(said: Any) -> None:
+    assert not said["alarms"], f"{said['alarms']}: free memory or disk there; until then nothing can be published"
 
 
 @pytest.mark.on("brokers")

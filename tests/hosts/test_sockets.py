@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .units import APP, BROKER
+from .units import APP, BROKER, result_store
 
 PROGRAM = (Path(__file__).parent / "programs/listeners.py").read_text()
 EPMD = 4369  # tells nodes of a cluster each other's port; a child of the broker or a service of its own
@@ -34,6 +34,13 @@ def test_brokers_speak_tls_and_nothing_else_to_others(host: Any, listeners: List
     )
     unmeant = outside - allowed - {EPMD}
     assert not unmeant, f"open to others and not meant to be: {unmeant}; run site.yml"
+
+
+@pytest.mark.on("results")
+def test_the_result_store_listens_at_its_port_alone(host: Any, listeners: Listeners) -> None:
+    for unit in result_store(host):
+        outside = {port for address, port in listeners(unit) if not is_loopback(address)}
+        assert outside <= {int(host.facts["results_port"])}, f"{unit} is open at {outside}; run site.yml"
 
 
 @pytest.mark.on("web")

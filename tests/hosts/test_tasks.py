@@ -77,10 +77,18 @@ def test_a_task_of_each_pool_is_done_on_this_host(host: Any, done_by: dict[str, 
 @pytest.mark.on("workers")
 def test_workers_are_not_being_restarted(host: Any, deployment: Any) -> None:
     units = workers(deployment, host.machine, cores(host))
-    before = {unit: show(host, unit)["MainPID"] for unit in units}
+    before = {unit: said["MainPID"] for unit, said in show(host, units).items()}
     time.sleep(2)
-    after = {unit: show(host, unit)["MainPID"] for unit in units}
+    after = {unit: said["MainPID"] for unit, said in show(host, units).items()}
     assert before == after, "workers come and go; see: journalctl -u 'warren-worker@*' -p warning"
+
+
+def test_results_come_back(front: Any) -> None:
+    assert front.is_up(), f"{front.url} does not answer"
+    said = front.get(f"/tasks/{front.send_task('add', 2, 3)}?wait=20").json()
+    assert said.get("result") == 5, (
+        f"the front end says {said}; is the result store up? journalctl -u 'warren-worker@*'"
+    )
 
 
 @pytest.mark.on("consumer")

@@ -1,13 +1,12 @@
 """What systemd really does with Warren's units."""
 
-import json
 import math
 import re
 from typing import Any
 
 import pytest
 
-from .units import APP, BROKER, cores, expected, pool_of, seconds, show, workers
+from .units import APP, BROKER, cores, expected, pool_of, result_store, seconds, show, workers
 
 EXPOSURE = 2.0  # of 10; systemd calls this OK
 DEPLOY = "run: ansible-playbook ansible/site.yml"
@@ -26,10 +25,8 @@ def test_exactly_the_units_of_the_contract_run(host: Any, deployment: Any) -> No
 
 @pytest.mark.on(*APP)
 def test_units_start_at_boot(host: Any, deployment: Any) -> None:
-    for unit in expected(deployment, host.machine, cores(host)):
-        assert host.check_output("systemctl is-enabled %s || true", unit) == "enabled", (
-            f"{unit} is not enabled; {DEPLOY}"
-        )
+    for unit, said in show(host, expected(deployment, host.machine, cores(host))).items():
+        assert said["UnitFileState"] == "enabled", f"{unit} is not enabled; {DEPLOY}"
 
 
 def test_no_unit_has_failed(host: Any) -> None:
@@ -41,8 +38,8 @@ def test_no_unit_has_failed(host: Any) -> None:
 @pytest.mark.on("workers")
 def test_workers_are_stopped_and_watched_as_the_contract_says(host: Any, deployment: Any) -> None:
     contract = deployment.contract
-    for unit in workers(deployment, host.machine, cores(host)):
-        said, pool = show(host, unit), contract.pools[pool_of(unit)]
+    for unit, said in show(host, workers(deployment, host.machine, cores(host))).items():
+        pool = contract.pools[pool_of(unit)]
         assert said["Type"] == "notify", f"{unit}: ready must mean that it consumes; {DEPLOY}"
         assert said["KillMode"] == "mixed", f"{unit}: its children would be stopped in mid-task; {DEPLOY}"
         assert said["Restart"] == "always", f"{unit} would stay away after a crash; {DEPLOY}"
@@ -61,13 +58,13 @@ def test_workers_are_stopped_and_watched_as_the_contract_says(host: Any, deploym
 @pytest.mark.on(*APP)
 def test_every_unit_is_bounded_and_nobodys_but_its_own(host: Any, deployment: Any) -> None:
     user = host.facts["release_user"]
-    for unit in expected(deployment, host.machine, cores(host)):
-        said = show(host, unit)
+    owners = dict(line.split() for line in host.check_output("ps -e -o pid=,user=").splitlines())
+    for unit, said in show(host, expected(deployment, host.machine, cores(host))).items():
         assert said["User"] == user, f"{unit} runs as {said['User'] or 'root'}; {DEPLOY}"
         assert memory(said) < math.inf, f"{unit} may take all memory; {DEPLOY}"
         assert said["TasksMax"] != "infinity", f"{unit} may start any number of processes; {DEPLOY}"
         assert said["NeedDaemonReload"] == "no", f"{unit}: its file is newer than what runs; systemctl daemon-reload"
-        really = host.check_output("ps -o user= -p %s", said["MainPID"])
+        really = owners.get(said["MainPID"])
         assert really == user, f"the main process of {unit} belongs to {really}; systemctl restart {unit}"
 
 
@@ -77,23 +74,29 @@ def memory(said: dict[str, str]) -> float:
 
 @pytest.mark.on("brokers")
 def test_the_broker_may_open_enough_files(host: Any) -> None:
-    said, wanted = show(host, BROKER), host.facts["rabbitmq_file_limit"]
+    said, wanted = show(host, [BROKER])[BROKER], host.facts["rabbitmq_file_limit"]
     assert int(said["LimitNOFILE"]) == int(wanted), f"{BROKER}: LimitNOFILE is {said['LimitNOFILE']}; {DEPLOY}"
     assert said["UnitFileState"] == "enabled", f"{BROKER} does not start at boot; {DEPLOY}"
 
 
-@pytest.mark.on("brokers", *APP)
+@pytest.mark.on("brokers", "results", *APP)
 def test_no_unit_is_more_exposed_than_it_must_be(host: Any, deployment: Any) -> None:
     units = expected(deployment, host.machine, cores(host))
     units += [BROKER] if "brokers" in host.machine.groups else []
-    # Instances of one template are alike.
-    for unit in {pool_of(unit) or unit: unit for unit in units}.values():
-        table = json.loads(host.check_output("systemd-analyze security --json=short %s", unit))
-        weights = sorted(table, key=lambda row: -float(row.get("exposure") or 0))
-        worst = ", ".join(row["json_field"] for row in weights[:4] if row.get("exposure"))
-        text = host.check_output("systemd-analyze security --no-pager %s | tail -n 1", unit)
-        exposure = float(re.findall(r": ([0-9.]+) ", text)[-1])
-        assert exposure <= EXPOSURE, f"{unit} is exposed {exposure} of 10, most by {worst}; is a drop-in overridden?"
+    units += result_store(host) if "results" in host.machine.groups else []
+    said = host.check_output("systemd-analyze security --no-pager " + " ".join(units))
+    found = {unit: float(level) for unit, level in re.findall(r"exposure level for (\S+): ([0-9.]+) ", said)}
+    assert set(found) == set(units)
+    wide = {unit: level for unit, level in found.items() if level > EXPOSURE}
+    assert not wide, f"exposed more than {EXPOSURE} of 10: {wide}; why: systemd-analyze security UNIT. {DEPLOY}"
+
+
+@pytest.mark.on("results")
+def test_one_result_store_runs_and_starts_at_boot(host: Any) -> None:
+    units = result_store(host)
+    assert len(units) == 1, f"result stores that run: {units or 'none'}; {DEPLOY}"
+    # PostgreSQL's clusters are started by a unit of all of them.
+    assert show(host, units)[units[0]]["UnitFileState"] in ("enabled", "enabled-runtime"), f"{units[0]}: not enabled"
 
 
 def test_one_beat_only(everyone: dict[str, Any], deployment: Any) -> None:

@@ -35,10 +35,20 @@ def pool_of(unit: str) -> str:
     return unit.removeprefix("warren-worker@").rpartition("-")[0]
 
 
-def show(host: Any, unit: str) -> dict[str, str]:
-    """What is effective, by property."""
-    lines = host.check_output("systemctl show %s", unit).splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line)
+def show(host: Any, units: list[str]) -> dict[str, dict[str, str]]:
+    """What is effective: unit to property to value."""
+    if not units:
+        return {}
+    blocks = host.check_output("systemctl show " + " ".join(units)).split("\n\n")
+    found = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in blocks]
+    return {properties["Id"]: properties for properties in found}
+
+
+def result_store(host: Any) -> list[str]:
+    """The unit that keeps results, whichever of the three it is."""
+    kinds = "valkey-server.service redis-server.service 'postgresql@*.service'"
+    listed = host.check_output(f"systemctl list-units --plain --no-legend --state=active {kinds}").splitlines()
+    return [line.split()[0] for line in listed]
 
 
 def seconds(text: str) -> float:

@@ -1,4 +1,4 @@
-"""On a host of the app: how brokers' certificates look to a client there, as JSON: host:port to days or a reason."""
+"""On a host of the app: the certificates its clients are shown, as JSON: host:port to days left, or what is wrong."""
 
 import json
 import re
@@ -21,8 +21,8 @@ def days_left(name: str, port: int) -> float:
 
 
 found: dict[str, object] = {}
-for file in Path("/etc/warren/credentials").glob("broker-*"):
-    for name, port in re.findall(r"amqps://[^@]*@([^:/;]+):(\d+)", file.read_text()):
+for file in Path("/etc/warren/credentials").glob("*"):
+    for name, port in re.findall(r"(?:amqps|rediss)://[^@]*@([^:/;]+):(\d+)", file.read_text()):
         try:
             found[f"{name}:{port}"] = days_left(name, int(port))
         except OSError as error:  # also what is wrong with a certificate
