@@ -11,11 +11,18 @@ from .ground import API
 from .state import Cluster
 
 
+def plain_session() -> requests.Session:
+    """Without the proxies and certificates that the environment may name: they are for other places."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
 class Api:
     """With the administrator's rights. `path`: such as `/api/v1/pods`."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.session = requests.Session()
+        self.session = plain_session()
         self.session.verify = str(cluster.pki / "ca.crt")
         self.session.cert = (str(cluster.pki / "admin.crt"), str(cluster.pki / "admin.key"))
 

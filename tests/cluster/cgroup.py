@@ -23,13 +23,18 @@ def older() -> list[Path]:
 
 
 def make(name: str) -> None:
-    """The older ones. A cpuset is of no use before it says which."""
+    """The older ones."""
     for hierarchy in older():
-        for path in (hierarchy / name, hierarchy / name / newer.KEEPER):
-            path.mkdir(exist_ok=True)
-            for file in ("cpuset.cpus", "cpuset.mems"):
-                if (hierarchy / file).exists():
-                    (path / file).write_text((path.parent / file).read_text())
+        _make(hierarchy / name)
+        _make(hierarchy / name / newer.KEEPER)
+
+
+def _make(path: Path) -> None:
+    """A cpuset is of no use before it says which."""
+    path.mkdir(exist_ok=True)
+    for file in ("cpuset.cpus", "cpuset.mems"):
+        if (path / file).exists() and (path.parent / file).exists():
+            (path / file).write_text((path.parent / file).read_text())
 
 
 def starting(name: str) -> list[str]:
@@ -48,8 +53,15 @@ def _joining(paths: list[Path]) -> list[str]:
 
 
 def of_pods(name: str, path: str, node: str) -> str:
-    """As the kubelet wants it named: from the hierarchy's root."""
-    return f"/{name}/{node}" if older() else f"/{Path(path).relative_to(newer.root())}/{node}"
+    """Make what will hold a node's pods; named as the kubelet wants it, from the hierarchy's root."""
+    for hierarchy in older():
+        _make(hierarchy / name / node)
+    pods = Path(path) / node
+    pods.mkdir(exist_ok=True)
+    usable = newer.CONTROLLERS & set((pods / "cgroup.controllers").read_text().split())
+    if usable:
+        (pods / "cgroup.subtree_control").write_text(" ".join(f"+{each}" for each in sorted(usable)))
+    return f"/{name}/{node}" if older() else f"/{pods.relative_to(newer.root())}"
 
 
 def processes(name: str, path: str) -> list[int]:

@@ -1,5 +1,6 @@
 """`python -m tests.cluster`: a real Kubernetes to throw away."""
 
+import json
 import os
 import shutil
 import signal
@@ -111,8 +112,8 @@ def _make(cluster: Cluster, state: State, loaded: list[Path], reach_machine: boo
     for number, node in enumerate(state.nodes, 1):
         parts.start_kubelet(started, node, number)
     kubectl = Kubectl(cluster)
-    kubectl.apply(manifest("coredns", DOMAIN=DOMAIN, NAMESERVER=NAMESERVER, DNS=DNS, COREDNS=COREDNS))
-    kubectl.apply_all(volumes.manifests(cluster, state))
+    names = manifest("coredns", DOMAIN=DOMAIN, NAMESERVER=NAMESERVER, DNS=DNS, COREDNS=COREDNS)
+    kubectl.apply("\n---\n".join([names, *map(json.dumps, volumes.manifests(cluster, state))]))
     for node in state.nodes:
         started.until(f"{node} ready", partial(_ready, kubectl, node))
     kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=60s")
@@ -186,7 +187,7 @@ pod = click.argument("pod", metavar="NAMESPACE/POD")
 @command()
 @pod
 def cut(cluster: Cluster, pod: str) -> None:
-    """Take a pod's network away; its processes go on. The kubelet's probes still reach it."""
+    """Take a pod's network away; its processes go on. What the node itself sends, such as probes, still arrives."""
     say(f"{faults.cut(cluster, pod).label} is cut off")
 
 

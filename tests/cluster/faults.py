@@ -5,7 +5,7 @@ import signal
 from dataclasses import dataclass
 
 from ..lab.programs import run
-from . import addresses, settings
+from . import settings
 from .errors import ClusterError
 from .ground import inside
 from .kubectl import Kubectl, named
@@ -18,7 +18,7 @@ table ip {TABLE} {{
   set cut {{ type ipv4_addr; }}
   chain from {{
     type filter hook prerouting priority -400;
-    ip saddr @cut ip daddr != {addresses.NODE} drop
+    ip saddr @cut fib daddr type != local drop
   }}
   chain to {{
     type filter hook postrouting priority 400;

@@ -9,6 +9,7 @@ from pathlib import Path
 import requests
 
 from . import addresses, cgroup, settings
+from .api import plain_session
 from .errors import ClusterError
 from .ground import inside, tail
 from .runc import capable
@@ -87,7 +88,8 @@ def start_api(parts: Parts) -> None:
 
 def api_ready(cluster: Cluster, state: State) -> bool:
     try:
-        return requests.get(f"{state.server}/readyz", verify=str(cluster.pki / "ca.crt"), timeout=5).ok
+        with plain_session() as session:
+            return session.get(f"{state.server}/readyz", verify=str(cluster.pki / "ca.crt"), timeout=5).ok
     except requests.RequestException:
         return False
 
