@@ -149,4 +149,10 @@ def front(deployment: Deployment) -> FrontEnd:
     front = FrontEnd(deployment.url)
     front.verify = deployment.ca or True
     front.headers["Authorization"] = f"Bearer {deployment.token}"
+    if not front.is_up():
+        pytest.fail(
+            f"{front.url} does not answer; journalctl -u warren-web, or is warren_url another one?", pytrace=False
+        )
+    if front.get("/queues").status_code == 401:
+        pytest.fail(f"{front.url} refuses the inventory's secret_web_token; run site.yml, or is it another stack's?")
     return front

@@ -7,7 +7,12 @@ import pytest
 
 
 def ask(host: Any, *words: str) -> Any:
-    return json.loads(host.check_output(" ".join(["rabbitmqctl", "-q", *words, "--formatter", "json"])))
+    answer = host.run(" ".join(["rabbitmqctl", "-q", *words, "--formatter", "json"]))
+    if answer.rc:
+        pytest.fail(
+            f"the broker on {host.machine.name} does not answer: systemctl status rabbitmq-server", pytrace=False
+        )
+    return json.loads(answer.stdout)
 
 
 def node(machine: Any) -> str:

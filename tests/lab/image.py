@@ -29,10 +29,13 @@ MASKED = (
     # Nobody sits in front of a lab host, its network is there before it boots, and apt must not run by itself.
     "getty.target", "console-getty.service", "systemd-networkd-wait-online.service",
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "fstrim.timer", "e2scrub_all.timer",
+    # A second systemd for each login takes inotify instances, of which all hosts together have 128.
+    "user@.service",
 )  # fmt: skip
 TIDY = (
     f'chroot "$1" systemctl mask {" ".join(MASKED)} >/dev/null 2>&1',
     'chroot "$1" systemctl disable systemd-networkd systemd-resolved systemd-timesyncd >/dev/null 2>&1 || true',
+    'echo LANG=C.UTF-8 > "$1/etc/default/locale"',
     # A lab's disk need not survive a crash of the machine; what the services write is still synced.
     'echo force-unsafe-io > "$1/etc/dpkg/dpkg.cfg.d/lab"',
     'rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"',
