@@ -64,5 +64,3 @@ def declared(program: Callable[[], None]) -> Declared:
         loop.close()
         asyncio.set_event_loop(None)
     return kept
-
-

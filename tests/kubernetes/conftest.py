@@ -1,8 +1,9 @@
 """The program run under Pulumi's mocks: no CLI, no plugin, no cluster, its manifests captured as they would be sent."""
 
+import copy
+import json
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,16 +26,22 @@ def program_on_path() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def render() -> Callable[..., list[Manifest]]:
-    """Render the stack with some configuration (camelCase, as in Pulumi.<stack>.yaml). `stack_file`: another stack.yml."""
+    """Render the stack with some configuration, as Pulumi.<stack>.yaml has it. What is returned is the caller's own."""
+    kept: dict[str, list[Manifest]] = {}
 
-    def run(stack_file: Path | None = None, **config: Any) -> list[Manifest]:
+    def run(**config: Any) -> list[Manifest]:
+        key = json.dumps(config, sort_keys=True)
+        if key not in kept:
+            kept[key] = fresh(**config)
+        return copy.deepcopy(kept[key])
+
+    def fresh(**config: Any) -> list[Manifest]:
         import contract
         import preflight
         import program
         from components.settings import read
 
-        stack = {"stackFile": str(stack_file)} if stack_file else {}
-        settings = read({f"warren:{key}": value for key, value in {"image": IMAGE, **stack, **config}.items()})
+        settings = read({f"warren:{key}": value for key, value in {"image": IMAGE, **config}.items()})
         judged = contract.load(settings, PROGRAM)
         cluster = preflight.Cluster((1, 34), CLUSTER_GROUPS)
         return capture(lambda: program.deploy(settings, judged, cluster, "test"))
