@@ -19,7 +19,7 @@ from ..tools.build import ensure as compiled
 from . import extras, faults, ground, images, leftovers, parts, pki, volumes
 from . import publish as publishing
 from .addresses import DNS, DOMAIN, NAMESERVER
-from .checks import check_machine
+from .checks import check_machine, check_watches
 from .errors import ClusterError
 from .kubectl import Kubectl, manifest
 from .names import COREDNS
@@ -78,6 +78,7 @@ def up(cluster: Cluster, nodes: int, wanted: str, reach_machine: bool) -> None:
                 raise ClusterError("another kind of cluster is up; first run: make cluster-down")
         else:
             _take_away(cluster, state)
+            check_watches(nodes)
             state = State(nodes=[f"node{number + 1}" for number in range(nodes)], kubernetes=str(kubernetes))
             try:
                 _make(cluster, state, loaded, reach_machine)

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from ..lab.conftest import machine_untouched  # noqa: F401 - holds for every test here too
 from .errors import ClusterError
+from .holder import SETTINGS
 from .images import RECIPES
 from .state import ROOT
 
-EXTRAS = "metrics,policies"
+EXTRAS = "policies"
 PYTHON = RECIPES["python"].reference
 
 
@@ -83,6 +83,31 @@ def no_cluster(tmp_path: Path) -> Iterator[Commands]:
     made("down")
 
 
+# What a kubelet, its containers' runtime and its network write to on a machine they have to themselves.
+USUAL_PLACES = (
+    "/var/lib/kubelet",
+    "/var/lib/cni",
+    "/var/log/pods",
+    "/var/log/containers",
+    "/run/containerd-node1.sock",
+)
+
+
+@pytest.fixture(autouse=True)
+def machine_untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The machine's own settings, mounts and folders stay what they were. Others may be at work on it."""
+
+    def seen() -> list[str]:
+        mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+        ours = [line for line in mounts if str(tmp_path_factory.getbasetemp()) in line]
+        places = [place for place in USUAL_PLACES if Path(place).exists()]
+        return [*ours, *places, *((Path("/proc/sys") / name).read_text() for name in SETTINGS)]
+
+    before = seen()
+    yield
+    assert seen() == before
+
+
 @dataclass
 class Space:
     """A namespace of one test, of the strictest kind."""
@@ -95,6 +120,16 @@ class Space:
 
     def run(self, name: str, command: str, **pod: Any) -> None:
         """A pod with one container, labelled with its name. `pod`: `container`, `labels`, and of its own spec."""
+        self.cluster.apply({"apiVersion": "v1", "kind": "Pod", **self._pod(name, command, **pod)})
+
+    def deploy(self, name: str, command: str, **pod: Any) -> None:
+        """A Deployment of one such pod."""
+        template = self._pod(name, command, **pod)
+        metadata = {"name": name, "namespace": self.name}
+        spec = {"selector": {"matchLabels": {"app": name}}, "template": template}
+        self.cluster.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec})
+
+    def _pod(self, name: str, command: str, **pod: Any) -> dict[str, Any]:
         own = pod.pop("container", {})
         labels = {"app": name, **pod.pop("labels", {})}
         container = {
@@ -112,8 +147,7 @@ class Space:
             "terminationGracePeriodSeconds": 1,
             **pod,
         }
-        metadata = {"name": name, "namespace": self.name, "labels": labels}
-        self.cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+        return {"metadata": {"name": name, "namespace": self.name, "labels": labels}, "spec": spec}
 
     def ready(self, *pods: str) -> None:
         self("wait", "--for=condition=Ready", "--timeout=90s", *(f"pod/{pod}" for pod in pods))
