@@ -30,7 +30,7 @@ options:
     elements: str
     default: []
   read:
-    description: Files that the units read when they start.
+    description: Files that the units read when they start, besides their own unit files.
     type: list
     elements: str
     default: []
@@ -57,7 +57,9 @@ started: {description: Units that were or would be started., type: list, returne
 restarted: {description: Units that were or would be restarted., type: list, returned: success}
 """
 
-PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InactiveExitTimestampMonotonic"
+PROPERTIES = (
+    "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,InactiveExitTimestampMonotonic,FragmentPath,DropInPaths"
+)
 UNIT_FILES = "/etc/systemd/system"
 JOURNAL_LINES = "15"
 TIMED_OUT = 124  # of coreutils' timeout
@@ -87,12 +89,14 @@ def main():
         units = run.show(names)
     group = units.pop(wants)
     surplus = [name for name in units if name not in wanted]
-    changed_at = max([0.0, *map(changed, module.params["read"])])
+    settings = max([0.0, *map(changed, module.params["read"])])
     stop = [name for name in surplus if busy(units[name])]
     disable = [name for name in surplus if units[name]["UnitFileState"] == "enabled"]
     enable = [name for name in wanted if not enabled(units.get(name))]
     start = [name for name in wanted if not running(units.get(name))]
-    restart = [name for name in wanted if name not in start and started(units[name]) < changed_at]
+    restart = [
+        name for name in wanted if name not in start and started(units[name]) < max(settings, written(units[name]))
+    ]
     begin = [wants] if wanted and not (running(group) and enabled(group)) else []
     result = {"stopped": sorted({*stop, *disable}), "started": start, "restarted": restart}
     if not module.check_mode:
@@ -152,10 +156,16 @@ def linked(wants, among):
 
 
 def changed(path):
+    # Of the link itself: where it points to is what changed.
     try:
         return Path(path).lstat().st_mtime
     except OSError:
         return 0.0
+
+
+def written(unit):
+    """When the newest of its unit files was written."""
+    return max([0.0, *map(changed, f"{unit['FragmentPath']} {unit['DropInPaths']}".split())])
 
 
 def running(unit):
