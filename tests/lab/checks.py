@@ -19,6 +19,8 @@ PROGRAMS = [
     "unshare",
     "nsenter",
 ]
+INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
+WATCHES = 6  # inotify instances of a host's systemd
 PROXY = Path("/lib/systemd/systemd-socket-proxyd")
 
 
@@ -37,3 +39,23 @@ def check_machine() -> None:
         raise LabError("this kernel has no overlay file system, on which the hosts' disks stand")
     if "cgroup2" not in kernel:
         raise LabError("this kernel has no cgroup v2, which systemd needs")
+
+
+def check_room(hosts: int) -> None:
+    """Raises LabError unless so many more systemds can run. Linux lets a user, here root, watch files but so often."""
+    limit = int(INOTIFY_LIMIT.read_text())
+    used = sum(_watches(process) for process in Path("/proc").iterdir() if process.name.isdecimal())
+    if used + hosts * WATCHES > limit:
+        raise LabError(
+            f"root's programs hold {used} of {limit} inotify instances, and {hosts} hosts need {hosts * WATCHES}; "
+            "take another lab down, or: sysctl fs.inotify.max_user_instances=1024"
+        )
+
+
+def _watches(process: Path) -> int:
+    try:
+        if process.stat().st_uid != 0:
+            return 0
+        return sum("anon_inode:inotify" in str(each.readlink()) for each in (process / "fd").iterdir())
+    except OSError:  # it has ended
+        return 0

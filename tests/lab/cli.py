@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from . import ground, image, inventory, leftovers, network, ssh
-from .checks import check_machine
+from .checks import check_machine, check_room
 from .errors import LabError
 from .hosts import Hosts, each
 from .state import DEFAULT_FOLDER, ROOT, Lab, State
@@ -65,6 +65,7 @@ def up(lab: Lab, suite: str, file: Path) -> None:
             _boot(Hosts(lab, before))
         else:
             _take_away(lab, before)
+            check_room(len(wanted))
             base = image.ensure(suite, click.echo)
             state = State(suite=suite, image=str(base), hosts=wanted, published=published)
             try:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from . import network
 from .errors import LabError
 from .state import ROOT
 
@@ -82,13 +83,9 @@ def no_lab(tmp_path: Path) -> Iterator[Commands]:
 
 
 @pytest.fixture(autouse=True)
-def machine_untouched() -> Iterator[None]:
-    """The machine's own network cards and mounts stay what they were."""
-
-    def seen() -> tuple[list[str], int]:
-        cards = sorted(card.name for card in Path("/sys/class/net").iterdir())
-        return cards, len(Path("/proc/self/mountinfo").read_text().splitlines())
-
-    before = seen()
+def machine_untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The machine itself sees neither the lab's network nor its mounts."""
     yield
-    assert seen() == before
+    cards = {card.name for card in Path("/sys/class/net").iterdir()}
+    assert not cards & {"tap0", *(network.link(host) for host in HOSTS)}
+    assert str(tmp_path_factory.getbasetemp()) not in Path("/proc/self/mountinfo").read_text()

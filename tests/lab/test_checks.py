@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from . import cgroup, image
+from . import cgroup, checks, image
 from .checks import check_machine
 from .errors import LabError
 from .inventory import read
@@ -24,6 +24,13 @@ def test_missing_programs_are_named_with_the_one_command(monkeypatch: pytest.Mon
     monkeypatch.setattr(shutil, "which", lambda name: None if name in ("nft", "socat") else which(name))
     with pytest.raises(LabError, match=r"nft, socat; run: scripts/system-packages lab"):
         check_machine()
+
+
+def test_too_many_hosts_are_refused_before_one_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "limit").write_text("0\n")
+    monkeypatch.setattr(checks, "INOTIFY_LIMIT", tmp_path / "limit")
+    with pytest.raises(LabError, match=r"of 0 inotify instances, and 7 hosts need 42; take another lab down"):
+        checks.check_room(7)
 
 
 def test_a_suite_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
