@@ -1,7 +1,10 @@
 """Addresses inside the cluster. None of them is to be seen from the machine."""
 
+from pathlib import Path
+
 NODE = "10.0.2.100"  # what slirp4netns gives to the card that leads out; all nodes share one network
 NAMESERVER = "10.0.2.3"  # slirp4netns answers there, with what this machine resolves
+SHORT = Path("/run/warren")  # the cluster's folder, as its own programs may call it
 API_PORT = 6443
 PODS = "10.244.0.0/16"
 SERVICES = "10.96.0.0/16"

@@ -159,6 +159,8 @@ def status(cluster: Cluster) -> None:
     kubectl = Kubectl(cluster)
     click.echo(f"{state.server}; export KUBECONFIG={cluster.kubeconfig}")
     click.echo(f"extras: {', '.join(state.extras) or 'none'}")
+    for name in parts.ended(state):
+        click.echo(f"HAS ENDED: {name}; see {cluster.log(name)}")
     for known, address in state.published.items():
         click.echo(f"published: {known.split()[0]} at http://{address}")
     click.echo(kubectl("get", "nodes", "-o", "wide").rstrip())

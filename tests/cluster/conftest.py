@@ -15,7 +15,7 @@ from .holder import SETTINGS
 from .images import RECIPES
 from .state import ROOT
 
-EXTRAS = "policies"
+EXTRAS = "metrics,policies"
 PYTHON = RECIPES["python"].reference
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .addresses import DNS, DOMAIN, NODE
+from .addresses import DNS, DOMAIN, NODE, SHORT
 from .forward import forward
 from .ground import API
 
@@ -54,6 +54,9 @@ def mounts(folder: Path) -> None:
     mount("-t", "sysfs", "sysfs", str(system))
     mount("--rbind", "/sys/fs/cgroup", str(system / "fs/cgroup"))
     mount("--rbind", str(system), "/sys")
+    # The kubelet's sockets: a long path to the folder would not fit into a socket's address.
+    SHORT.mkdir()
+    mount("--rbind", str(folder), str(SHORT))
     layers = [folder / "var/upper", folder / "var/work"]
     for layer in layers:
         layer.mkdir(parents=True)

@@ -25,17 +25,17 @@ class Parts:
         self.cluster, self.state = cluster, state
         self.started: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(
-        self, name: str, *command: str, cwd: Path | None = None, environment: dict[str, str] | None = None
-    ) -> None:
+    def start(self, name: str, *command: str, environment: dict[str, str] | None = None) -> None:
         """Goes on when this command has ended; `down` ends it."""
         log = self.cluster.log(name)
         variables = [f"{key}={value}" for key, value in (environment or {}).items()]
         with log.open("ab") as output:
             self.started[name] = subprocess.Popen(
                 [*cgroup.inside(self.cluster.id, self.state.cgroup), *inside(self.state), "env", *variables, *command],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd=cwd or ROOT,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd=ROOT,
             )  # fmt: skip
+        self.state.parts[name] = self.started[name].pid
+        self.cluster.save(self.state)
 
     def kubernetes(self, name: str, *options: str) -> None:
         """One of its own programs."""
@@ -52,6 +52,18 @@ class Parts:
                 logs = self.cluster.log("*")
                 raise ClusterError(f"{what}: not within {within:.0f} s; see {logs}")
             time.sleep(0.1)
+
+
+def ended(state: State) -> list[str]:
+    """Parts that should run and do not."""
+
+    def waits(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/comm").read_text().strip() == "nsenter"
+        except OSError:
+            return False
+
+    return [name for name, pid in state.parts.items() if not waits(pid)]
 
 
 def start_store(parts: Parts) -> None:
@@ -134,8 +146,9 @@ def start_kubelet(parts: Parts, node: str, number: int) -> None:
     limits = cgroup.of_pods(cluster.id, state.cgroup, node)
     config = settings.write(cluster.node(node) / "kubelet.json", settings.kubelet(cluster, state, node, number, limits))
     (cluster.node(node) / "logs").mkdir()
+    data = addresses.SHORT / cluster.node(node).relative_to(cluster.folder) / "kubelet"
     parts.start(
         f"kubelet-{node}", f"{state.kubernetes}/bin/kubelet", f"--config={config}",
         f"--kubeconfig={cluster.pki / f'{node}.kubeconfig'}", f"--hostname-override={node}",
-        f"--node-ip={addresses.NODE}", f"--root-dir={cluster.node(node) / 'kubelet'}",
+        f"--node-ip={addresses.NODE}", f"--root-dir={data}",
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """What the parts read from files. JSON is YAML, and containerd's TOML is written by hand."""
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def kubelet(cluster: Cluster, state: State, node: str, number: int, cgroup: str)
         "failCgroupV1": False,
         "failSwapOn": False,
         "oomScoreAdj": 0,
+        "maxOpenFiles": _most_files(),
         "clusterDNS": [addresses.DNS],
         "clusterDomain": addresses.DOMAIN,
         "resolvConf": "",
@@ -98,6 +100,12 @@ def kubelet(cluster: Cluster, state: State, node: str, number: int, cgroup: str)
         },
     }
     return json.dumps(config, indent=2)
+
+
+def _most_files() -> int:
+    """The kubelet's own value, unless this machine allows less."""
+    usual, most = 1_000_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return usual if most == resource.RLIM_INFINITY else min(usual, most)
 
 
 def proxy(cluster: Cluster, state: State) -> str:

@@ -19,7 +19,8 @@ DEFAULT_FOLDER = ROOT / ".cluster"
 class State:
     """`holder`: PID 1 of the namespaces. `network`: the inode of their network, which tells who is in it.
 
-    `published`: namespace/service:port to the address on this machine.
+    `parts`: what was started, with the process that waits for its end.
+    `published`: namespace/service and its address inside, to the address on this machine.
     """
 
     nodes: list[str]
@@ -28,6 +29,7 @@ class State:
     network: int = 0
     cgroup: str = ""
     server: str = ""
+    parts: dict[str, int] = field(default_factory=dict)
     extras: list[str] = field(default_factory=list)
     published: dict[str, str] = field(default_factory=dict)
 

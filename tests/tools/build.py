@@ -131,9 +131,7 @@ class Progress:
     def _tell(self, done: threading.Event) -> None:
         began = time.monotonic()
         while not done.wait(TELL_EVERY):
-            self.say(
-                f"{self.title}: {len(self.lines)} packages, {time.monotonic() - began:.0f} s; {self.lines[-1]}"
-            )
+            self.say(f"{self.title}: {len(self.lines)} packages, {time.monotonic() - began:.0f} s; {self.lines[-1]}")
 
 
 def _copy(known_to: str, module: str, pattern: str, to: Path) -> None:
