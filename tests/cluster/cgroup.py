@@ -12,6 +12,7 @@ from ..lab import cgroup as newer
 from .errors import ClusterError
 
 BASE = Path("/sys/fs/cgroup")
+CONTROLLERS = {"cpu", "cpuset", "memory", "hugetlb", "pids", "io"}  # those the kubelet insists on, where they are
 
 
 def older() -> list[Path]:
@@ -25,8 +26,12 @@ def older() -> list[Path]:
 def make(name: str) -> None:
     """The older ones."""
     for hierarchy in older():
-        _make(hierarchy / name)
-        _make(hierarchy / name / newer.KEEPER)
+        try:
+            _make(hierarchy / name)
+            _make(hierarchy / name / newer.KEEPER)
+        except OSError as error:
+            way = "a container needs its cgroups writable"
+            raise ClusterError(f"cannot make {hierarchy / name}: {error.strerror}; {way}") from error
 
 
 def _make(path: Path) -> None:
@@ -58,9 +63,9 @@ def of_pods(name: str, path: str, node: str) -> str:
         _make(hierarchy / name / node)
     pods = Path(path) / node
     pods.mkdir(exist_ok=True)
-    usable = newer.CONTROLLERS & set((pods / "cgroup.controllers").read_text().split())
-    if usable:
-        (pods / "cgroup.subtree_control").write_text(" ".join(f"+{each}" for each in sorted(usable)))
+    for place in (pods.parent, pods):
+        for controller in CONTROLLERS & set((place / "cgroup.controllers").read_text().split()):
+            (place / "cgroup.subtree_control").write_text(f"+{controller}")
     return f"/{name}/{node}" if older() else f"/{pods.relative_to(newer.root())}"
 
 

@@ -68,7 +68,7 @@ def up(cluster: Cluster, nodes: int, wanted: str, reach_machine: bool) -> None:
     chosen = [name for name in wanted.split(",") if name]
     extras.check(chosen)
     kubernetes = compiled("kubernetes", say)
-    extras.compile_all(chosen, say)
+    extras.prepare(chosen, say)
     loaded = images.own(say)
     began = time.monotonic()
     with cluster.locked():

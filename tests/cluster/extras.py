@@ -15,6 +15,7 @@ from .parts import Parts
 from .state import Cluster
 
 Say = Callable[[str], None]
+BROKER = "rabbitmq"
 
 
 def serve(parts: Parts, kubectl: Kubectl, api: str, service: str, port: int) -> None:
@@ -77,7 +78,9 @@ def keda(parts: Parts, kubectl: Kubectl) -> None:
 
 
 def cluster_operator(parts: Parts, kubectl: Kubectl) -> None:
-    """RabbitMQ's."""
+    """RabbitMQ's, with an image for its brokers."""
+    for node in parts.state.nodes:
+        images.load(parts.state, node, images.ensure(BROKER, print))
     crds(kubectl, "cluster-operator")
     namespace(kubectl, "rabbitmq-system")
     parts.start(
@@ -86,7 +89,7 @@ def cluster_operator(parts: Parts, kubectl: Kubectl) -> None:
         environment={
             "KUBECONFIG": str(parts.cluster.pki / "admin.kubeconfig"),
             "OPERATOR_NAMESPACE": "rabbitmq-system",
-            "DEFAULT_RABBITMQ_IMAGE": images.RECIPES["rabbitmq"].reference,
+            "DEFAULT_RABBITMQ_IMAGE": images.RECIPES[BROKER].reference,
         },
     )  # fmt: skip
 
@@ -125,10 +128,12 @@ def check(wanted: list[str]) -> None:
         raise ClusterError(f"no such extra: {', '.join(unknown)}; there are {', '.join(EXTRAS)}")
 
 
-def compile_all(wanted: list[str], say: Say) -> None:
+def prepare(wanted: list[str], say: Say) -> None:
     for name in wanted:
         if name in COMPILED:
             compiled(COMPILED[name], say)
+    if "cluster-operator" in wanted:
+        images.ensure(BROKER, say)
 
 
 def start(cluster: Cluster, wanted: list[str], say: Say) -> None:
