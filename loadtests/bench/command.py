@@ -57,12 +57,13 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("--broker and --url are two ways in; choose one")
     if options["queue"] and not options["broker"]:
         raise click.UsageError("--queue goes with --broker; a front end knows each task's queue")
-    elsewhere = [f"--{name}" for name in ("url", "broker", "inventory") if options[name]]
     if options["target"] == "hosts" and (options["url"] or options["broker"]):
         raise click.UsageError("--target hosts takes the front end from the inventory; leave out --url and --broker")
     if options["inventory"] and options["target"] != "hosts":
         raise click.UsageError("--inventory goes with --target hosts")
-    if options["baseline"] and (elsewhere or options["target"] != "local"):
+    elsewhere = [f"--{name}" for name in ("url", "broker") if options[name]]
+    elsewhere += ["--target hosts"] if options["target"] == "hosts" else []
+    if options["baseline"] and elsewhere:
         raise click.UsageError(f"--baseline compares two stacks on this machine; leave out {', '.join(elsewhere)}")
     if options["ca"] and not Path(options["ca"]).is_file():
         raise click.UsageError(f"--ca {options['ca']}: there is no such file")

@@ -91,6 +91,10 @@ def test_bad_input_is_said_with_exit_code_2_and_leaves_no_results(tmp_path: Path
         (["--task", "x", "--args", "{"], "is not JSON"),
         (["--broker", "amqp://x"], "--broker needs --task and --queue"),
         (["--url", "http://x", "--baseline", "tutorial"], "leave out --url"),
+        (["--target", "hosts", "--url", "http://x"], "takes the front end from the inventory"),
+        (["--target", "hosts", "--inventory", "nowhere.yml"], "there is no such inventory"),
+        (["--target", "hosts", "--baseline", "tutorial"], "two stacks on this machine"),
+        (["--inventory", "inventory/lab.yml"], "goes with --target hosts"),
         (["--stack", "nowhere.yml"], "nowhere.yml"),
     ):
         code, said = bench(tmp_path, *options)
