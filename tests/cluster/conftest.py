@@ -1,8 +1,5 @@
 """A cluster of the tests' own, beside whatever cluster the checkout has."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from .commands import Commands
 from .errors import ClusterError
 from .holder import SETTINGS
 from .images import RECIPES
@@ -17,39 +15,6 @@ from .state import ROOT
 
 EXTRAS = "metrics,policies"
 PYTHON = RECIPES["python"].reference
-
-
-@dataclass
-class Commands:
-    """`python -m tests.cluster` on one folder."""
-
-    folder: Path
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.cluster", "--cluster", str(self.folder), *words],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.PIPE,
-        )  # fmt: skip
-
-    def try_(self, *words: str, text: str | None = None) -> tuple[int, str]:
-        """Exit code and all it said."""
-        process = self.start(*words)
-        said, _ = process.communicate(text, timeout=1800)
-        return process.returncode, said
-
-    def __call__(self, *words: str, text: str | None = None) -> str:
-        code, said = self.try_(*words, text=text)
-        assert code == 0, said
-        return said.strip()
-
-    def kubectl(self, *words: str, text: str | None = None) -> str:
-        return self("kubectl", *words, text=text)
-
-    def get(self, *words: str) -> Any:
-        return json.loads(self.kubectl("get", *words, "-o", "json"))
-
-    def apply(self, *objects: dict[str, Any]) -> None:
-        self.kubectl("apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
 
 @pytest.fixture(scope="session", autouse=True)
