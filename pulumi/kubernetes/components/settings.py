@@ -94,7 +94,7 @@ class BrokerSettings(Part):
     version: Annotated[str, Field(pattern=r"^\d+(\.\d+)*$")] | None = None
     user_id: Annotated[int, Field(ge=1)] = 999
     storage: Storage = Storage()
-    resources: Resources = Resources(cpu="250m", memory="1Gi")
+    resources: Resources = Resources(cpu="200m", memory="1Gi")
     placement: Placement = Placement()
     # Seconds a node is given to hand over its queues before it is killed.
     grace: Annotated[int, Field(ge=30)] = 120
@@ -135,7 +135,7 @@ class ResultsSettings(Part):
     user_id: Annotated[int, Field(ge=1)] = 999
     url: str | None = Field(None, repr=False)
     storage: Storage = Storage(size="2Gi")
-    resources: Resources = Resources(cpu="100m", memory="512Mi")
+    resources: Resources = Resources(cpu="50m", memory="512Mi")
     placement: Placement = Placement()
 
     @model_validator(mode="after")
@@ -149,7 +149,7 @@ class WorkerSettings(Part):
     """Of one pool of stack.yml. `memory` None: from the pool's own limits."""
 
     replicas: Count = 2
-    cpu: Quantity = "250m"
+    cpu: Quantity = "100m"
     cpu_limit: Quantity | None = None
     memory: Quantity | None = None
     scaling: Scaling = Scaling()
@@ -181,7 +181,7 @@ class Gateway(Part):
 class WebSettings(Part):
     replicas: Count = 2
     scaling: Scaling = Scaling()
-    resources: Resources = Resources(cpu="500m", memory="768Mi")
+    resources: Resources = Resources(cpu="100m", memory="512Mi")
     placement: Placement = Placement()
     service: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
     ingress: Ingress | None = None
@@ -200,7 +200,7 @@ class SmallSettings(Part):
     """Flower, the plain consumer: one small pod, or none."""
 
     enabled: bool = True
-    resources: Resources = Resources(cpu="50m", memory="256Mi")
+    resources: Resources = Resources(cpu="25m", memory="256Mi")
     placement: Placement = Placement()
 
 

@@ -13,7 +13,7 @@ from components.pods import HEARTBEAT, METRICS_PORT, Process, app_pod, disruptio
 from components.settings import Resources, WorkerSettings
 
 # MiB: of a worker process itself; and for those that have no children whose memory is limited, of its tasks.
-BASE, TASKS = 256, 256
+BASE, TASKS = 192, 128
 # A child is replaced after the task with which it grew too large.
 CHILD_MARGIN = 1.25
 # Seconds without a sign of life. The file is touched each second; a busy node may starve a pod for a while.

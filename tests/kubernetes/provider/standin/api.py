@@ -15,7 +15,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 MANAGER = "pulumi-kubernetes"
-NOT_FOUND, INVALID = 404, 422
+NOT_FOUND, INVALID, FIRST_ERROR = 404, 422, 400
 TIMEOUT = 30  # seconds for one request
 Manifest = dict[str, Any]
 
@@ -94,22 +94,22 @@ class Cluster:
 
     def _request(self, method: str, path: str, query: dict[str, str] | None = None, body: Any = None) -> Manifest:
         kind = "application/apply-patch+yaml" if method == "PATCH" else "application/json"
+        prepared = self._api.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": "application/json", "Content-Type": kind},
+            body=json.dumps(body) if method == "PATCH" else body,
+            auth_settings=["BearerToken"],
+        )
         try:
-            answer = self._api.call_api(
-                path,
-                method,
-                query_params=list((query or {}).items()),
-                header_params={"Accept": "application/json", "Content-Type": kind},
-                body=json.dumps(body) if method == "PATCH" else body,
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-                _request_timeout=TIMEOUT,
-            )
-        except ApiException as error:
-            raise _explained(error) from error
-        except (HTTPError, OSError) as error:
+            answer = self._api.call_api(*prepared, _request_timeout=TIMEOUT)
+            content = answer.read()
+        except (ApiException, HTTPError, OSError) as error:
             raise ApiError(0, f"{self._api.configuration.host} does not answer: {error}") from error
-        return json.loads((answer[0] if isinstance(answer, tuple) else answer).data)
+        if answer.status >= FIRST_ERROR:
+            raise _explained(answer.status, content)
+        return json.loads(content)
 
 
 def object_id(manifest: Manifest) -> str:
@@ -131,13 +131,13 @@ def _as_sent(manifest: Manifest) -> Manifest:
     return manifest
 
 
-def _explained(error: ApiException) -> ApiError:
+def _explained(code: int, content: bytes) -> ApiError:
     try:
-        status = json.loads(error.body)
+        status = json.loads(content)
         causes = (status.get("details") or {}).get("causes") or []
-        return ApiError(error.status, status["message"], tuple(c["field"] for c in causes if c.get("field")))
+        return ApiError(code, status["message"], tuple(c["field"] for c in causes if c.get("field")))
     except (TypeError, ValueError, KeyError):
-        return ApiError(error.status or 0, str(error.reason))
+        return ApiError(code, content.decode(errors="replace").strip() or f"HTTP {code}")
 
 
 def _given(kubeconfig: str | None) -> Path:
