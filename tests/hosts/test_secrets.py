@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .units import APP, cores, expected, show
+from .units import APP, BROKER, cores, expected, show
 
 FOLDER = "/etc/warren/credentials"
 MEND = "run site.yml; then change the secret, as others may have read it: ansible-playbook ansible/rotate_secrets.yml"
@@ -49,5 +49,6 @@ def test_units_get_addresses_as_credentials_only(host: Any, deployment: Any) -> 
 
 @pytest.mark.on("brokers")
 def test_the_broker_runs_as_itself(host: Any) -> None:
-    owners = host.check_output("ps -C beam.smp -o user= || true").split()
-    assert owners == ["rabbitmq"], f"broker processes belong to {owners or 'nobody'}, not to rabbitmq; run site.yml"
+    pid = show(host, [BROKER])[BROKER]["MainPID"]
+    owner = host.check_output("ps -o user= -p %s || true", pid if pid != "0" else "1")
+    assert owner == "rabbitmq", f"{BROKER} does not run, or as {owner}; run site.yml"
