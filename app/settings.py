@@ -65,11 +65,11 @@ class Settings(BaseSettings):
 
     @cached_property
     def tokens(self) -> tuple[str, ...]:
-        """The front end's tokens: one, or several words in the file, so that an old one can go after all know the new."""
+        """The front end's tokens: one, or a line each in the file, so that an old one can go after all know the new."""
         if self.warren_token:
             return (self.warren_token,)
         text = read_secret(self.warren_token_file, "WARREN_TOKEN_FILE") if self.warren_token_file else ""
-        return tuple(text.split())
+        return tuple(line.strip() for line in text.splitlines() if line.strip())
 
     @cached_property
     def flower_login(self) -> str | None:

@@ -28,7 +28,8 @@ options:
     suboptions:
       path: {description: Where., type: path, required: true}
       content: {description: "A file's content.", type: str}
-      secret: {description: "The same, never shown and never in a diff.", type: str}
+      secret: {description: "The same, never shown and never in a diff. One line; Ansible logs several.", type: str}
+      secrets: {description: "Several of these, a line each.", type: list, elements: str}
       state: {description: What it is., type: str, choices: [file, directory, absent], default: file}
       mode: {description: "Octal, in quotes.", type: str}
       owner: {description: "The user, for folders and files.", type: str, default: root}
@@ -54,6 +55,7 @@ OPTIONS = {
     "path": {"type": "path", "required": True},
     "content": {"type": "str"},
     "secret": {"type": "str", "no_log": True},
+    "secrets": {"type": "list", "elements": "str", "no_log": True},
     "state": {"type": "str", "choices": ["file", "directory", "absent"], "default": "file"},
     "mode": {"type": "str"},
     "owner": {"type": "str", "default": "root"},
@@ -103,8 +105,9 @@ def settle(module, wanted):
 
 def write(module, wanted, before, diff):
     """Give a file its content; returns whether it had another."""
-    path, hidden = wanted["path"], module.params["secret"] or wanted["secret"] is not None
-    content = to_bytes((wanted["content"] if wanted["secret"] is None else wanted["secret"]) or "")
+    secret = wanted["secret"] if wanted["secrets"] is None else "\n".join(wanted["secrets"])
+    path, hidden = wanted["path"], module.params["secret"] or secret is not None
+    content = to_bytes((wanted["content"] if secret is None else secret) or "")
     old = b""
     if before == "file":
         old = Path(path).read_bytes()
