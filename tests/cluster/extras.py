@@ -102,7 +102,7 @@ def metrics(parts: Parts, kubectl: Kubectl) -> None:
         "metrics-server", str(folder_of("metrics-server") / "bin/metrics-server"), f"--secure-port={port}",
         f"--tls-cert-file={cluster.pki}/extra.crt", f"--tls-private-key-file={cluster.pki}/extra.key",
         f"--kubelet-certificate-authority={cluster.pki}/ca.crt", "--kubelet-preferred-address-types=InternalIP",
-        "--kubelet-use-node-status-port", "--metric-resolution=10s",
+        "--kubelet-use-node-status-port", "--metric-resolution=10s", "--kubelet-request-timeout=5s",
         *(f"--{prefix}kubeconfig={access}" for prefix in ("", "authentication-", "authorization-")),
     )  # fmt: skip
     serve(parts, kubectl, "metrics.k8s.io/v1beta1", "metrics-server.kube-system", port)
