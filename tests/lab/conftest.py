@@ -14,6 +14,7 @@ from .state import ROOT
 
 HOSTS = ("one", "two", "front")
 INVENTORY = "[all]\none\ntwo\nfront\n[web]\nfront\n"
+SMALL = "[web]\nfront\n"
 
 
 @dataclass
@@ -59,16 +60,16 @@ def able() -> None:
         pytest.skip(str(error))
 
 
-def commands(folder: Path) -> Commands:
+def commands(folder: Path, hosts: str) -> Commands:
     inventory = folder / "hosts.ini"
-    inventory.write_text(INVENTORY)
+    inventory.write_text(hosts)
     return Commands(folder / "lab", inventory)
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     """A lab that is up. A test leaves its hosts running and connected."""
-    made = commands(tmp_path_factory.mktemp("lab"))
+    made = commands(tmp_path_factory.mktemp("lab"), INVENTORY)
     made.up()
     yield made
     made("down")
@@ -77,7 +78,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
 @pytest.fixture
 def no_lab(tmp_path: Path) -> Iterator[Commands]:
     """One that is not up yet."""
-    made = commands(tmp_path)
+    made = commands(tmp_path, SMALL)
     yield made
     made("down")
 

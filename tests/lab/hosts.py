@@ -122,10 +122,12 @@ class Hosts:
             "--capability=CAP_NET_ADMIN", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
             "--setenv=SYSTEMD_COLORS=0", "/lib/systemd/systemd",
         ]  # fmt: skip
+        # By way of the lab's cgroup: a machine's systemd lets nobody move from outside of a namespace's root into it.
+        enter = [*cgroup.inside(Path(self.state.cgroup) / cgroup.KEEPER), *ground.inside(self.state)]
         environment = {**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network", "SYSTEMD_NSPAWN_LOCK": "0"}
         with (disk / "console.log").open("ab") as console:
             subprocess.Popen(
-                [*ground.inside(self.state), *cgroup.inside(Path("/sys/fs/cgroup") / leaf.name), *nspawn],
+                [*enter, *cgroup.inside(Path("/sys/fs/cgroup") / leaf.name), *nspawn],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True, env=environment,
             )  # fmt: skip
 
