@@ -132,3 +132,12 @@ def test_what_only_tests_need_does_not_stop_a_user_without_root(machine: Machine
     code, said = machine.run("rabbitmq", "tests")
     assert code == 0
     assert "Missing: chromium mmdebstrap redis-server postgresql" in said
+
+
+def test_half_a_lab_is_no_lab(machine: Machine) -> None:
+    machine.program("id", "echo 1000")
+    machine.program("nft", "")
+    code, said = machine.run("lab")
+    assert code == 1
+    assert "slirp4netns" in said and "nftables" not in said
+    assert machine.called() == []
