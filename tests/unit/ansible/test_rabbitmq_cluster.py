@@ -117,6 +117,12 @@ def test_a_cluster_with_a_node_down_or_an_alarm_is_not_restarted(judge):
     assert any("alarm" in text for text in judge.ailments(brokers(judge, full, full, full)))
 
 
+def test_a_drained_node_is_seen_through_the_colours_of_the_command(judge):
+    maintenance = {NODES[0]: "\x1b[35mmarked for maintenance\x1b[0m", NODES[1]: "not under maintenance"}
+    asked = {"status": status(*NODES, maintenance_status=maintenance)}
+    assert [each["drained"] for each in brokers(judge, asked, asked, asked)] == [True, False, False]
+
+
 def test_queues_that_lack_a_member_name_the_node_they_lack(judge):
     queues = [
         {"name": "fast", "type": "quorum", "members": NODES[:2]},

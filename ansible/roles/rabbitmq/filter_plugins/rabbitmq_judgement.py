@@ -86,6 +86,7 @@ def broker(
         "versions": sorted({entry["rabbitmq_version"] for entry in versions.values()}),
         "members": sorted({*cluster.get("disk_nodes", []), *cluster.get("ram_nodes", [])}),
         "running": sorted(cluster.get("running_nodes", [])),
+        "drained": "marked for maintenance" in cluster.get("maintenance_status", {}).get(node, ""),
         "alarms": cluster.get("alarms", []),
         "disabled_flags": sorted(
             flag["name"] for flag in flags.values() if flag["stability"] == "stable" and flag["state"] != "enabled"
