@@ -69,7 +69,7 @@ def deployment_of(config: pytest.Config) -> Deployment:
         try:
             config.warren_deployment = read(inventory)  # type: ignore[attr-defined]
         except (BadInventory, ContractError) as error:
-            raise pytest.UsageError(str(error)) from error
+            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
     return config.warren_deployment  # type: ignore[attr-defined, no-any-return]
 
 
@@ -84,7 +84,8 @@ def selected(config: pytest.Config) -> list[Machine]:
         machines = [m for m in deployment.machines.values() if name in ("all", m.name, m.address) or name in m.groups]
         if parts.scheme not in SUPPORTED or not machines:
             there = ", ".join(deployment.machines)
-            raise pytest.UsageError(f"--hosts {spec}: none of the inventory's hosts ({there}), or none of {SUPPORTED}")
+            why = f"--hosts {spec}: none of the inventory's hosts ({there}), or none of {SUPPORTED}"
+            pytest.exit(why, returncode=pytest.ExitCode.USAGE_ERROR)
         found += [machine for machine in machines if machine not in found]
     return found
 
