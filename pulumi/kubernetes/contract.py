@@ -12,6 +12,10 @@ from app.contract import Contract, ContractError, load_contract
 from app.contract_rules import MOST_IN_HAND
 
 
+# From here on RabbitMQ adds members to queues by itself.
+SELF_MENDING = (3, 13)
+
+
 @dataclass(frozen=True)
 class Judged:
     """The contract, and its text as every pod reads it."""
@@ -75,10 +79,17 @@ def _pools(settings: Settings, contract: Contract) -> list[str]:
 
 
 def _broker(settings: Settings, contract: Contract) -> list[str]:
-    broker = settings.broker
-    if broker.kind == "external" or contract.broker.nodes % 2:
+    broker, nodes, found = settings.broker, contract.broker.nodes, []
+    if broker.kind == "external" or nodes == 1:
         return []
-    return [
-        f"warren:contract.broker.nodes: {contract.broker.nodes} is even; a cluster of that size survives no more "
-        f"failures than one of {contract.broker.nodes - 1}: use an odd number"
-    ]
+    if nodes % 2 == 0:
+        found.append(
+            f"warren:contract.broker.nodes: {nodes} is even; a cluster of that size survives no more failures than one "
+            f"of {nodes - 1}: use an odd number"
+        )
+    if broker.rabbitmq_version < SELF_MENDING:
+        found.append(
+            f"warren:broker.image: RabbitMQ {'.'.join(map(str, broker.rabbitmq_version))} does not give queues the members "
+            "they lack, so those declared while a cluster starts would have one; use 3.13 or newer, or one node"
+        )
+    return found

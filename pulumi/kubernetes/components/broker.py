@@ -97,15 +97,12 @@ class BuiltinBroker(_OwnBroker):
         contract, child = common.contract, self.child
         selector = common.selector(COMPONENT)
         space = pulumi.Output.from_input(common.namespace)
-        nodes = space.apply(lambda ns: [f"rabbit@{_host(at, ns)}" for at in range(contract.broker.nodes)])
         config = ConfigMap(
             f"{name}-config",
             metadata=common.metadata(None, COMPONENT),
             data={
-                "rabbitmq.conf": pulumi.Output.all(space, nodes).apply(
-                    lambda known: files.builtin_conf(
-                        contract, settings.resources.memory, f"{common.instance}.{known[0]}", known[1]
-                    )
+                "rabbitmq.conf": space.apply(
+                    lambda ns: files.builtin_conf(contract, settings.resources.memory, f"{common.instance}.{ns}")
                 ),
                 "advanced.config": topology.advanced_config(contract),
                 "enabled_plugins": f"[{','.join(files.PLUGINS)}].\n",
@@ -217,6 +214,7 @@ def _template(
         {"name": "RABBITMQ_USE_LONGNAME", "value": "true"},
         {"name": "RABBITMQ_LOGS", "value": "-"},
         {"name": "RABBITMQ_LOG_BASE", "value": DATA},
+        {"name": "RABBITMQ_CONFIG_FILES", "value": files.PEERS},
         {"name": "HOME", "value": DATA},
         # Erlang's schedulers would spin for a while before they sleep, on processors that others share.
         {"name": "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "value": "+sbwt none +sbwtdcpu none +sbwtdio none"},
@@ -230,8 +228,8 @@ def _template(
     ]
     shared = {"image": settings.image, "imagePullPolicy": common.image_pull_policy, "env": environment}
     shared["securityContext"] = container_security()
-    first = namespace.apply(lambda ns: files.prepare_script(_host(0, ns)))
     broker = common.contract.broker
+    script = namespace.apply(lambda ns: files.prepare_script([_host(at, ns) for at in range(broker.nodes)]))
     leave = {"preStop": {"exec": {"command": ["bash", "-c", files.leave_script(settings.grace // 2)]}}}
     container = {
         "name": "rabbitmq",
@@ -257,7 +255,7 @@ def _template(
     prepare = {
         "name": "prepare",
         **shared,
-        "command": ["bash", "-c", first],
+        "command": ["bash", "-c", script],
         "resources": resources(settings.resources.model_copy(update={"cpu": "10m", "memory": "128Mi"})),
         "volumeMounts": [mounts[0], {"name": "cookie", "mountPath": COOKIE, "readOnly": True}],
     }

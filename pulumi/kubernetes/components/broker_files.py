@@ -19,6 +19,7 @@ CONFIG, DEFINITIONS, TLS, DATA, COOKIE = (
     "/var/lib/rabbitmq",
     "/etc/rabbitmq-cookie",
 )
+PEERS = f"{DATA}/conf.d"
 # Publishing is blocked above this share of the pod's memory; the rest is for what Erlang frees late.
 MEMORY_SHARE = 0.5
 DISK_FREE = "500MB"
@@ -33,6 +34,7 @@ def quantity(text: str) -> int:
 
 def common_conf(contract: Contract, memory: str) -> str:
     """Lines of rabbitmq.conf that hold for every way to run it here."""
+    members = "quorum_queue.continuous_membership_reconciliation"
     available = quantity(memory)
     lines = [
         f"load_definitions = {DEFINITIONS}/definitions.json",
@@ -40,16 +42,23 @@ def common_conf(contract: Contract, memory: str) -> str:
         f"vm_memory_high_watermark.absolute = {round(available * MEMORY_SHARE)}",
         f"disk_free_limit.absolute = {DISK_FREE}",
         "queue_leader_locator = balanced",
-        *(["cluster_partition_handling = pause_minority"] if contract.broker.nodes > 1 else []),
     ]
+    if contract.broker.nodes > 1:
+        lines += [
+            "cluster_partition_handling = pause_minority",
+            # A queue that was declared while there were fewer nodes gets the members that it lacks.
+            f"{members}.enabled = true",
+            f"{members}.target_group_size = {contract.broker.replicas}",
+        ]
     return "".join(f"{line}\n" for line in lines) + topology.rabbitmq_conf(contract)
 
 
-def builtin_conf(contract: Contract, memory: str, cluster_name: str, nodes: list[str]) -> str:
-    """rabbitmq.conf of our StatefulSet: TLS only, the cluster's members known by name from the start."""
+def builtin_conf(contract: Contract, memory: str, cluster_name: str) -> str:
+    """rabbitmq.conf of our StatefulSet: TLS only. Which node to join is written by `prepare_script`."""
     files = [("cacertfile", "ca.crt"), ("certfile", "tls.crt"), ("keyfile", "tls.key")]
     lines = [
         f"cluster_name = {cluster_name}",
+        "cluster_formation.peer_discovery_backend = classic_config",
         "listeners.tcp = none",
         f"listeners.ssl.default = {AMQPS}",
         *(f"ssl_options.{option} = {TLS}/{file}" for option, file in files),
@@ -63,9 +72,6 @@ def builtin_conf(contract: Contract, memory: str, cluster_name: str, nodes: list
         # Each probe is a connection that says nothing.
         "log.connection.level = warning",
     ]
-    if len(nodes) > 1:
-        lines.append("cluster_formation.peer_discovery_backend = classic_config")
-        lines += [f"cluster_formation.classic_config.nodes.{at} = {node}" for at, node in enumerate(nodes, 1)]
     return "".join(f"{line}\n" for line in lines) + common_conf(contract, memory)
 
 
@@ -77,12 +83,13 @@ def definitions_text(
     return json.dumps(definitions(contract, version, logins, salt), indent=1)
 
 
-def prepare_script(first: str) -> str:
-    """Before a node starts: its cookie, for its eyes only, and names that resolve.
+def prepare_script(hosts: list[str]) -> str:
+    """Before a node starts: its cookie, for its eyes only, a name that resolves, and whom to join if it has no data.
 
-    A node without data waits for the first one, so that a new cluster never forms twice. Nodes with data wait for
-    nobody: after a full stop they have to start together.
+    The first one begins a cluster, unless another is up already; the others join it once it is up. So a cluster never
+    begins twice, whichever pod is quickest. A node with data waits for nobody: after a full stop all start together.
     """
+    first, *others = hosts
     return f"""set -euo pipefail
 umask 077
 cp -f {COOKIE}/cookie {DATA}/.erlang.cookie.new
@@ -91,10 +98,23 @@ chmod 400 {DATA}/.erlang.cookie
 host=${{RABBITMQ_NODENAME#*@}}
 for _ in $(seq 60); do getent hosts "$host" >/dev/null && break || sleep 1; done
 getent hosts "$host" >/dev/null || {{ echo "the name $host does not resolve: is the cluster's DNS well?" >&2; exit 1; }}
-if [ "$host" != {first} ] && ! ls -d {DATA}/mnesia/*/ >/dev/null 2>&1; then
-    echo "a node without data waits for {first}"
-    until (exec 3<>/dev/tcp/{first}/{AMQPS}) 2>/dev/null; do sleep 1; done
+up() {{ timeout 3 bash -c "exec 3<>/dev/tcp/$1/{AMQPS}" 2>/dev/null; }}
+peers=$host
+if ! ls -d {DATA}/mnesia/*/ >/dev/null 2>&1; then
+    if [ "$host" = {first} ]; then
+        for other in {" ".join(others)}; do if up "$other"; then peers="$other $host"; break; fi; done
+    else
+        echo "a node without data waits for {first}"
+        until up {first}; do sleep 1; done
+        peers="{first} $host"
+    fi
 fi
+mkdir -p {PEERS}
+number=0
+for peer in $peers; do
+    number=$((number + 1))
+    echo "cluster_formation.classic_config.nodes.$number = rabbit@$peer"
+done >{PEERS}/peers.conf
 """
 
 
