@@ -40,7 +40,7 @@ def rewrite(words: list[str]) -> None:
     def value(option: str) -> str | None:
         return words[words.index(option) + 1] if option in words else None
 
-    if "create" in words or "run" in words:
+    if "create" in words:
         file, part = Path(value("--bundle") or value("-b") or ".") / "config.json", "process"
     elif "exec" in words and (name := value("--process") or value("-p")):
         file, part = Path(name), ""
