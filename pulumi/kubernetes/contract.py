@@ -11,7 +11,6 @@ from components.settings import ConfigError, Settings
 from app.contract import Contract, ContractError, load_contract
 from app.contract_rules import MOST_IN_HAND
 
-
 # From here on RabbitMQ adds members to queues by itself.
 SELF_MENDING = (3, 13)
 
@@ -89,7 +88,7 @@ def _broker(settings: Settings, contract: Contract) -> list[str]:
         )
     if broker.rabbitmq_version < SELF_MENDING:
         found.append(
-            f"warren:broker.image: RabbitMQ {'.'.join(map(str, broker.rabbitmq_version))} does not give queues the members "
-            "they lack, so those declared while a cluster starts would have one; use 3.13 or newer, or one node"
+            f"warren:broker.image: RabbitMQ {'.'.join(map(str, broker.rabbitmq_version))} does not give queues members "
+            "that they lack, so those declared while a cluster starts would have one; use 3.13 or newer, or one node"
         )
     return found

@@ -29,7 +29,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"broker": {"image": "registry/rabbit:stable"}}, "does not say which RabbitMQ it is"),
     ({"results": {"kind": "external"}}, "`url` belongs to kind: external"),
     ({"contract": {"broker": {"nodes": 2}}}, "2 is even"),
-    ({"contract": {"broker": {"nodes": 3}}, "broker": {"image": "rabbit:3.10"}}, "does not give queues the members"),
+    ({"contract": {"broker": {"nodes": 3}}, "broker": {"image": "rabbit:3.10"}}, "does not give queues members"),
     ({"contract": {"broker": {"replicas": 3}}}, "3 replicas do not fit on 1 node(s)"),
     ({"contract": {"stop": {"timeout": "60s"}}}, "stop.timeout"),
     ({"contract": {"pools": {"long": {"kind": "solo"}}}}, "with warren:contract over it: pools.long"),
