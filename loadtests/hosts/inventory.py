@@ -129,7 +129,7 @@ def _contract(text: str) -> Contract:
 def _ask(inventory: str, variables: dict[str, str], more: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
     """Host to variables. `more`: set for all hosts."""
     if inventory and "," not in inventory and not (ROOT / inventory).exists():
-        raise BadInventory(f"{inventory}: there is no such inventory; name one with --inventory")
+        raise BadInventory(f"{inventory}: there is no such inventory")
     program = Path(sys.executable).with_name("ansible")
     if not program.exists():
         raise BadInventory("Ansible is missing; run: make setup-hosts")

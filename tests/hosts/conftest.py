@@ -49,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "on(*groups): the test runs on each host of these groups; without: on every host"
     )
+    if not config.option.help:
+        selected(config)  # a wrong inventory is said once, before tests are looked for
 
 
 def defaults() -> dict[str, str]:
@@ -69,7 +71,7 @@ def deployment_of(config: pytest.Config) -> Deployment:
         try:
             config.warren_deployment = read(inventory)  # type: ignore[attr-defined]
         except (BadInventory, ContractError) as error:
-            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+            raise pytest.UsageError(str(error)) from error
     return config.warren_deployment  # type: ignore[attr-defined, no-any-return]
 
 
@@ -84,8 +86,7 @@ def selected(config: pytest.Config) -> list[Machine]:
         machines = [m for m in deployment.machines.values() if name in ("all", m.name, m.address) or name in m.groups]
         if parts.scheme not in SUPPORTED or not machines:
             there = ", ".join(deployment.machines)
-            why = f"--hosts {spec}: none of the inventory's hosts ({there}), or none of {SUPPORTED}"
-            pytest.exit(why, returncode=pytest.ExitCode.USAGE_ERROR)
+            raise pytest.UsageError(f"--hosts {spec}: none of the inventory's hosts ({there}), or none of {SUPPORTED}")
         found += [machine for machine in machines if machine not in found]
     return found
 
