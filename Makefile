@@ -1,7 +1,8 @@
 # Everything here can be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
-        lab-up lab-down lab-shell lint-hosts test-hosts cluster-up cluster-down tools test-cluster picture lock clean
+        lab-up lab-down lab-shell lint-hosts test-hosts image compose-secrets test-kubernetes-unit \
+        cluster-up cluster-down tools test-cluster picture lock clean
 SHELL := /bin/bash
 
 # Say `make bench SHORT=1` for a run of about a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
@@ -88,6 +89,15 @@ test-hosts: setup-dev ## the lab's own tests, then every proof on fresh hosts, a
 
 tools: setup-dev ## compile Kubernetes, operators and Pulumi's command line from their Go modules, each once
 	@.venv/bin/python -m tests.tools build $(ARGS)
+
+image: setup ## the image of the stack, with docker, podman or buildah; BASE_IMAGE, PYTHON_VERSION, REGISTRY: see scripts/image
+	@scripts/image
+
+compose-secrets: setup ## passwords and the broker's configuration for compose.yaml
+	@.venv/bin/python -m loadtests.compose
+
+test-kubernetes-unit: setup-dev ## the Pulumi program's manifests, without a cluster
+	@$(PYTEST) tests/kubernetes
 
 cluster-up: setup-dev ## a throw-away Kubernetes (as root); WITH=keda,cluster-operator,metrics,policies for more
 	@scripts/system-packages cluster
