@@ -66,6 +66,14 @@ def test_a_member_that_is_merely_down_is_not_forgotten(judge):
     assert plan(judge, alive, alive, {"status": DOWN, "package": INSTALLED, "data": DATA})["forget"] == []
 
 
+def test_a_member_is_not_forgotten_while_another_is_down(judge):
+    alive = {"status": status(*NODES, running=NODES[:1])}
+    found = plan(judge, alive, {"status": DOWN, "package": INSTALLED, "data": DATA}, {})
+    assert found["problems"] == [
+        "rabbit@broker3 lost its data while broker2 is down. Start that first: systemctl start rabbitmq-server."
+    ]
+
+
 def test_one_broker_grows_to_three(judge):
     found = plan(judge, {"status": status(NODES[0])}, {}, {})
     assert (found["problems"], found["wipe"], found["seed"]) == ([], [], "broker1")

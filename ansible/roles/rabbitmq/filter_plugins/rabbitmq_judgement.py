@@ -151,10 +151,17 @@ def cluster_plan(brokers: list[dict[str, Any]]) -> dict[str, Any]:
             f"{', '.join(down)} has data but does not run, and {', '.join(empty)} is empty: it would start a second "
             "cluster. Start those with data first: systemctl start rabbitmq-server."
         )
+    forget = sorted(node for node in empty if node in members)
+    if forget and down:
+        # Without a majority a queue cannot let a member go, and RabbitMQ would only half forget it.
+        problems.append(
+            f"{', '.join(forget)} lost its data while {', '.join(down)} is down. Start that first: "
+            "systemctl start rabbitmq-server."
+        )
     return {
         "problems": problems,
         "wipe": wipe,
-        "forget": sorted(node for node in empty if node in members),
+        "forget": forget,
         "seed": kept[0]["host"] if kept else "",
     }
 
