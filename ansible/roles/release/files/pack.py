@@ -17,6 +17,9 @@ import zipfile
 from email import message_from_bytes
 from pathlib import Path
 
+# Archives that stay on the controller; one that is needed again is packed again.
+KEEP = 10
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -48,6 +51,9 @@ def pack(options: argparse.Namespace, scratch: Path) -> dict[str, object]:
     if answer["made"]:
         install(options, wheel, scratch / "site-packages")
         write(scratch / "site-packages", archive, scratch / "draft")
+        newest = sorted(options.into.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in newest[KEEP:]:
+            old.unlink()
     return answer
 
 
