@@ -3,6 +3,7 @@
 from pathlib import Path
 
 NODE = "10.0.2.100"  # what slirp4netns gives to the card that leads out; all nodes share one network
+MACHINE = "10.0.2.2"  # this machine's loopback, where pods may reach it
 NAMESERVER = "10.0.2.3"  # slirp4netns answers there, with what this machine resolves
 SHORT = Path("/run/warren")  # the cluster's folder, as its own programs may call it
 API_PORT = 6443

@@ -18,7 +18,7 @@ from ..tools.build import ToolsError
 from ..tools.build import ensure as compiled
 from . import extras, faults, ground, images, leftovers, parts, pki, volumes
 from . import publish as publishing
-from .addresses import DNS, DOMAIN, NAMESERVER
+from .addresses import DNS, DOMAIN, MACHINE, NAMESERVER
 from .checks import check_machine, check_watches
 from .errors import ClusterError
 from .kubectl import Kubectl, manifest
@@ -61,7 +61,7 @@ def main(context: click.Context, folder: Path) -> None:
 @command()
 @click.option("--nodes", type=click.IntRange(1, 5), default=1, show_default=True, help="More share the one network.")
 @click.option("--with", "wanted", default="", help=f"Comma-separated, of {', '.join(extras.EXTRAS)}.")
-@click.option("--reach-machine", is_flag=True, help="Pods reach this machine's 127.0.0.1 as 10.0.2.2.")
+@click.option("--reach-machine", is_flag=True, help=f"Pods reach this machine's 127.0.0.1 as {MACHINE}.")
 def up(cluster: Cluster, nodes: int, wanted: str, reach_machine: bool) -> None:
     """Make the cluster; a cluster that is up gets the extras it lacks."""
     check_machine(cluster.folder)

@@ -32,7 +32,7 @@ def able() -> None:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     """A cluster of two nodes that is up, with an image to run."""
     made = Commands(tmp_path_factory.mktemp("cluster") / "cluster")
-    made("up", "--nodes", "2", "--with", EXTRAS)
+    made("up", "--nodes", "2", "--with", EXTRAS, "--reach-machine")
     try:
         made("image", "load", made("image", "build", "python").splitlines()[-1])
         yield made

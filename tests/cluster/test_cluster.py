@@ -3,6 +3,8 @@
 import json
 import signal
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import psutil
@@ -11,6 +13,7 @@ import requests
 
 from ..front_end import wait_until
 from ..tools.parts import PARTS
+from .addresses import MACHINE
 from .conftest import PYTHON, Space
 
 HANGS = {"exec": {"command": ["curl", "-s", "--max-time", "1", "http://127.0.0.1:8080/"]}, "periodSeconds": 1}
@@ -87,6 +90,22 @@ def answer(url: str) -> str:
         return requests.get(url, timeout=5).text
     except requests.RequestException:
         return ""
+
+
+def test_pods_reach_this_machine_when_they_may(space: Space) -> None:
+    space.run("client", "sleep 600")
+    space.ready("client")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Greets) as machine:
+        threading.Thread(target=machine.serve_forever, daemon=True).start()
+        assert space.ask("client", f"{MACHINE}:{machine.server_port}") == "the machine"
+        machine.shutdown()
+
+
+class Greets(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"the machine")
 
 
 def test_a_pod_that_is_cut_off_goes_on_alone(cluster: Any, space: Space) -> None:

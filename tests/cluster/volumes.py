@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from .api import Api
 from .state import Cluster, State
 
@@ -50,20 +52,34 @@ def _volume(cluster: Cluster, state: State, name: str) -> dict[str, Any]:
     }
 
 
-def recycle(cluster: Cluster, api: Api, name: str) -> None:
-    """Nobody has it any more: empty it and let the next claim have it."""
+def is_released(volume: dict[str, Any]) -> bool:
+    """Its claim is gone. Without a claim's name it has been emptied already, and may belong to the next one soon."""
+    return (
+        volume.get("status", {}).get("phase") == "Released"
+        and "claimRef" in volume["spec"]
+        and volume["metadata"]["name"].startswith(PREFIX)
+    )
+
+
+def recycle(cluster: Cluster, api: Api, volume: dict[str, Any]) -> None:
+    """Empty it and let the next claim have it."""
+    name = volume["metadata"]["name"]
     folder = cluster.volumes / name
     shutil.rmtree(folder)
     folder.mkdir()
-    api.patch(f"{VOLUMES}/{name}", {"spec": {"claimRef": None}})
-    print(f"{name} is free again", flush=True)
+    seen = {"resourceVersion": volume["metadata"]["resourceVersion"]}
+    try:
+        api.patch(f"{VOLUMES}/{name}", {"metadata": seen, "spec": {"claimRef": None}})
+        print(f"{name} is free again", flush=True)
+    except requests.RequestException as error:  # it has changed meanwhile, and is told again
+        print(f"{name}: {error}", flush=True)
 
 
 def main(cluster: Cluster) -> None:
     api = Api(cluster)
     for _, volume in api.watch(VOLUMES):
-        if volume.get("status", {}).get("phase") == "Released" and volume["metadata"]["name"].startswith(PREFIX):
-            recycle(cluster, api, volume["metadata"]["name"])
+        if volume and is_released(volume):
+            recycle(cluster, api, volume)
 
 
 if __name__ == "__main__":
