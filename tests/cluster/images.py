@@ -74,6 +74,12 @@ RECIPES = {
         ("rabbitmq-server", "python3-minimal", "ca-certificates"),
         BROKER_TIDY,
     ),
+    "valkey": Recipe(
+        f"{HOME}/valkey:8",
+        {"User": "999:999", "Env": [PATHS, "LANG=C.UTF-8"], "Cmd": ["valkey-server"]},
+        "trixie",
+        ("valkey-server", "valkey-tools", "ca-certificates"),
+    ),
 }
 TIDY = (
     'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/etc/apt/sources.list* "$1"/etc/apt/apt.conf.d/9*',

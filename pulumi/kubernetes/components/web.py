@@ -94,7 +94,8 @@ class Web(pulumi.ComponentResource):
         backend = {"service": {"name": NAME, "port": {"name": "http"}}}
         Ingress(
             NAME,
-            metadata=common.metadata(NAME, NAME, annotations=wanted.annotations),
+            # Many controllers never say that they are done with it.
+            metadata=common.metadata(NAME, NAME, annotations={"pulumi.com/skipAwait": "true", **wanted.annotations}),
             spec={
                 **({"ingressClassName": wanted.class_name} if wanted.class_name else {}),
                 **({"tls": [{"hosts": [wanted.host], "secretName": wanted.tls.secret}]} if wanted.tls else {}),

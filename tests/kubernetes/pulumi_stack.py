@@ -1,0 +1,86 @@
+"""A stack of the Pulumi program in a state folder of its own, driven by the real CLI as a user drives it."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.tools import pulumi as cli
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = ROOT / "pulumi/kubernetes"
+STAND_IN = Path(__file__).parent / "provider"
+PLUGIN = "pulumi-resource-kubernetes"
+PLUGIN_VERSION = "4.32.0"
+INSTALL = 60  # seconds that fetching the real plugin may take
+
+
+class PulumiFailed(Exception):
+    """`pulumi` ended with an error; the text is what it printed."""
+
+
+class Stack:
+    """`folder` holds state, configuration and Pulumi's home; removing it forgets the stack."""
+
+    def __init__(self, folder: Path, name: str, kubeconfig: Path, config: dict[str, Any]) -> None:
+        self.folder, self.name = folder, name
+        (folder / "state").mkdir(parents=True, exist_ok=True)
+        self._file = folder / f"Pulumi.{name}.yaml"
+        self._environment = os.environ | {
+            "PATH": os.pathsep.join([str(ROOT / ".venv/bin"), cli.path(print)]),
+            "VIRTUAL_ENV": str(ROOT / ".venv"),
+            "KUBECONFIG": str(kubeconfig),
+            "PULUMI_BACKEND_URL": f"file://{folder}/state",
+            "PULUMI_CONFIG_PASSPHRASE": "tests",
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
+        self.provider = self._provider()
+        self.run("stack", "init", name)
+        # It holds the salt of the encryption, and would change the checkout.
+        if (made := PROGRAM / self._file.name).exists():
+            shutil.move(made, self._file)
+        self.configure(config)
+
+    def configure(self, config: dict[str, Any]) -> None:
+        """Replace the stack's configuration; its encryption stays."""
+        kept = yaml.safe_load(self._file.read_text()) if self._file.exists() else {}
+        kept["config"] = {f"warren:{key}": value for key, value in config.items()}
+        self._file.write_text(yaml.safe_dump(kept))
+
+    def run(self, *arguments: str, timeout: float = 900) -> str:
+        """`pulumi ARGUMENTS` for this stack. Raises PulumiFailed."""
+        words = ["pulumi", "--non-interactive", "--cwd", str(PROGRAM), *arguments]
+        if arguments[0] != "plugin":
+            words += ["--config-file", str(self._file)] if arguments[0] in CONFIGURED else []
+            words += ["--stack", self.name] if arguments[:2] != ("stack", "init") else []
+        done = subprocess.run(words, env=self._environment, capture_output=True, text=True, timeout=timeout)
+        if done.returncode:
+            raise PulumiFailed(f"{' '.join(words)}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def outputs(self) -> dict[str, Any]:
+        return json.loads(self.run("stack", "output", "--json", "--show-secrets"))
+
+    def state(self) -> dict[str, Any]:
+        """The stored state as it is on disk: secrets are encrypted in it."""
+        return json.loads(self.run("stack", "export"))
+
+    def _provider(self) -> str:
+        """`real` where Pulumi's plugin is installed or can be; else our stand-in, put last on PATH."""
+        if shutil.which(PLUGIN):
+            return "real"
+        try:
+            self.run("plugin", "install", "resource", "kubernetes", PLUGIN_VERSION, timeout=INSTALL)
+            return "real"
+        except (PulumiFailed, subprocess.TimeoutExpired):
+            self._environment["PATH"] += os.pathsep + str(STAND_IN)
+            return "stand-in"
+
+
+CONFIGURED = ("preview", "up", "refresh", "destroy", "config")
