@@ -126,12 +126,13 @@ def _ready(kubectl: Kubectl, node: str) -> bool:
     return kubectl("get", "nodes", "-o", f"jsonpath={path % node}") == "True"
 
 
-def _take_away(cluster: Cluster, state: State | None, keep: tuple[str, ...] = ()) -> None:
-    """`keep`: what a failed start leaves to be read."""
-    ground.end(cluster, state)
+def _take_away(cluster: Cluster, state: State | None, keep: tuple[str, ...] = ()) -> list[int]:
+    """The processes that do not go. `keep`: what a failed start leaves to be read."""
+    stubborn = ground.end(cluster, state)
     for entry in cluster.folder.iterdir() if cluster.folder.exists() else ():
         if entry.name not in ("lock", *keep):
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    return stubborn
 
 
 @command()
@@ -144,9 +145,9 @@ def down(cluster: Cluster) -> None:
     except ClusterError:
         state = None
     with cluster.locked():
-        _take_away(cluster, state)
+        stubborn = _take_away(cluster, state)
         shutil.rmtree(cluster.folder)
-    left = leftovers.find(cluster, state)
+    left = [*(f"process {pid} in the cluster's network" for pid in stubborn), *leftovers.find(cluster)]
     if left:
         raise ClusterError("\n".join(["the cluster has left something behind:", *left]))
     say("down; no process, mount, cgroup, network or file of it is left")

@@ -3,6 +3,7 @@
 The machine's own network, mounts and settings stay as they are.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -102,26 +103,33 @@ def listen(port: int = 0) -> tuple[socket.socket, str]:
     return listening, f"{LOOPBACK}:{port}"
 
 
-def end(cluster: Cluster, state: State | None) -> None:
-    """Everything of it, also what a killed command has left. Mounts and networks go with the last process."""
-    if state and cluster.is_up():
+def end(cluster: Cluster, state: State | None) -> list[int]:
+    """Everything of it, also what a killed command has left. Mounts and networks go with the last process.
+
+    Returns the processes that do not go.
+    """
+    # Asked before: the number of a network that is gone may soon be another's.
+    members = [pid for pid in _pids() if _is_in(pid, state)] if state and cluster.is_up() else []
+    if state and members:
         os.kill(state.holder, signal.SIGKILL)  # the kernel ends whatever is in its namespaces
     cgroup.end(cluster.id, state.cgroup if state else "")
-    for pid in strangers(state):
-        os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
-    while strangers(state) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    while members and time.monotonic() < deadline:
+        members = [pid for pid in members if _is_in(pid, state)]
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+    return members
 
 
-def strangers(state: State | None) -> list[int]:
-    """Who is in the cluster's network."""
-    found = []
-    for entry in Path("/proc").iterdir() if state and state.network else ():
-        if entry.name.isdecimal():
-            try:
-                if (entry / "ns/net").stat().st_ino == state.network:  # type: ignore[union-attr]
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+
+
+def _is_in(pid: int, state: State | None) -> bool:
+    """Whether the process is in the cluster's network."""
+    try:
+        return state is not None and network_of(pid) == state.network
+    except OSError:
+        return False

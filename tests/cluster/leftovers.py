@@ -5,18 +5,16 @@ from pathlib import Path
 import psutil
 
 from . import cgroup
-from .ground import strangers
-from .state import Cluster, State
+from .state import Cluster
 
 
-def find(cluster: Cluster, state: State | None) -> list[str]:
+def find(cluster: Cluster) -> list[str]:
     """One line for each thing that is left; none is what should be."""
     found = [f"cgroup {path}" for path in cgroup.leftovers(cluster.id)]
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     found += [f"mount {line.split()[4]}" for line in mounts if f" {cluster.folder}/" in line]
     if cluster.folder.exists():
         found.append(f"folder {cluster.folder}")
-    found += [f"process {pid} in the cluster's network" for pid in strangers(state)]
     for process in psutil.process_iter(["pid", "cmdline"]):
         words = process.info["cmdline"] or []
         if any(word.startswith(f"{cluster.folder}/") or word.endswith(f"={cluster.folder}") for word in words):
