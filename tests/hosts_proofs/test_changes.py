@@ -41,12 +41,13 @@ def copy_tree(source: Path, target: Path) -> None:
 
 
 class LongTask:
-    """A task that runs on a known worker host, and how it ends."""
+    """A task that runs for a while in a pool that takes one at a time, and how it ends."""
 
     def __init__(self, front: FrontEnd) -> None:
         self._front = front
         self.run = f"proof-{id(self)}"
-        answer = front.post("/tasks/cpu", json={"args": [LONG]}, headers={"Warren-Run": self.run})
+        order = {"args": [LONG], "queue": "long"}
+        answer = front.post("/tasks/sleep", json=order, headers={"Warren-Run": self.run})
         assert answer.status_code == 202, answer.text
         self.id = answer.json()["id"]
 
