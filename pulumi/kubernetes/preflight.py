@@ -25,6 +25,7 @@ class Cluster:
     storage_classes: frozenset[str] = frozenset()
     namespace_exists: bool = False
     owner: str | None = None
+    namespace_goes: bool = False
 
 
 def look(settings: Settings, kubernetes: Mapping[str, str]) -> Cluster:
@@ -57,9 +58,9 @@ def look(settings: Settings, kubernetes: Mapping[str, str]) -> Cluster:
         mark = "storageclass.kubernetes.io/is-default-class"
         default = any((each.metadata.annotations or {}).get(mark) == "true" for each in classes)
         names = frozenset(each.metadata.name for each in classes)
-    exists, owner = _namespace(client.CoreV1Api(api), settings.namespace, ApiException)
+    exists, owner, goes = _namespace(client.CoreV1Api(api), settings.namespace, ApiException)
     minor = int("".join(c for c in version.minor if c.isdigit()))
-    return Cluster((int(version.major), minor), frozenset(found), default, names, exists, owner)
+    return Cluster((int(version.major), minor), frozenset(found), default, names, exists, owner, goes)
 
 
 def judge(settings: Settings, cluster: Cluster, instance: str) -> None:
@@ -71,7 +72,9 @@ def judge(settings: Settings, cluster: Cluster, instance: str) -> None:
 def _complaints(settings: Settings, cluster: Cluster, instance: str) -> Iterator[str]:
     if cluster.version < OLDEST:
         yield f"Kubernetes {_text(cluster.version)} is too old; this is tested from {_text(OLDEST)} on"
-    if settings.create_namespace and cluster.namespace_exists and cluster.owner != instance:
+    if cluster.namespace_goes:
+        yield f"the namespace {settings.namespace!r} is being deleted; wait until it is gone, then try again"
+    elif settings.create_namespace and cluster.namespace_exists and cluster.owner != instance:
         whose = f"belongs to {cluster.owner!r}" if cluster.owner else "is there already and was not made by us"
         yield (
             f"the namespace {settings.namespace!r} {whose}; choose another (pulumi config set namespace <name>), or "
@@ -112,13 +115,14 @@ def _lacks(what: str, why: str, url: str, instead: str = "") -> str:
     return f"this cluster lacks {what}, and {why}; install it ({url}){f', {instead}' if instead else ''}"
 
 
-def _namespace(core: Any, name: str, error: type[Exception]) -> tuple[bool, str | None]:
+def _namespace(core: Any, name: str, error: type[Exception]) -> tuple[bool, str | None, bool]:
     try:
         found = core.read_namespace(name, _request_timeout=TIMEOUT)
     except error as problem:
         # Who may not look is told by the API server later on.
-        return getattr(problem, "status", 0) == 403, None
-    return True, (found.metadata.labels or {}).get("app.kubernetes.io/instance")
+        return getattr(problem, "status", 0) == 403, None, False
+    labels = found.metadata.labels or {}
+    return True, labels.get("app.kubernetes.io/instance"), found.metadata.deletion_timestamp is not None
 
 
 def _connect(kubernetes: Mapping[str, str]) -> Any:

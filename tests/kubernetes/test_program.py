@@ -55,6 +55,7 @@ LACKING: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"version": (1, 28)}, "Kubernetes 1.28 is too old"),
     ({}, {"namespace_exists": True}, "is there already and was not made by us"),
     ({}, {"namespace_exists": True, "owner": "other"}, "belongs to 'other'"),
+    ({}, {"namespace_exists": True, "owner": "test", "namespace_goes": True}, "is being deleted"),
     ({"createNamespace": False}, {}, "there is no namespace 'warren'"),
     ({}, {"default_storage": False}, "no default StorageClass"),
     (
