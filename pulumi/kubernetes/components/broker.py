@@ -1,6 +1,6 @@
 """The broker, three ways: a StatefulSet of ours, a RabbitmqCluster of the Cluster Operator, or one that is there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -14,7 +14,7 @@ from app.broker import topology
 from app.broker.definitions import ADMIN
 from components import broker_files as files
 from components.broker_files import AMQPS, CONFIG, COOKIE, DATA, DEFINITIONS, MANAGEMENT, METRICS, TLS
-from components.common import ROLES, BrokerAccess, Common
+from components.common import NO_WAIT, ROLES, BrokerAccess, Common
 from components.generated import Certificate, Password
 from components.pods import container_security, disruption_budget, pod_spec, resources
 from components.settings import BrokerSettings
@@ -69,7 +69,9 @@ class _OwnBroker(pulumi.ComponentResource):
             opts=self.child,
         )
 
-    def access_by(self, pods: Mapping[str, str], asks_api: bool = False) -> BrokerAccess:
+    def access_by(
+        self, pods: Mapping[str, str], ready: Sequence[pulumi.Resource], asks_api: bool = False
+    ) -> BrokerAccess:
         """Addresses by role, all of the one Service in front of the nodes."""
         vhost = quote(self.common.contract.broker.vhost, safe="")
 
@@ -84,6 +86,7 @@ class _OwnBroker(pulumi.ComponentResource):
             management=url("https", "monitor", MANAGEMENT),
             pods=pods,
             asks_api=asks_api,
+            ready=ready,
         )
 
 
@@ -143,12 +146,11 @@ class BuiltinBroker(_OwnBroker):
         )
         Service(
             name,
-            metadata=common.metadata(NAME, COMPONENT),
+            metadata=common.metadata(NAME, COMPONENT, annotations=NO_WAIT),
             spec={
                 "selector": selector,
                 "ports": [_port("amqps", AMQPS), _port("management", MANAGEMENT), _port("metrics", METRICS)],
             },
-            # It is ready when the broker is, and that is waited for already.
             opts=child,
         )
         PodDisruptionBudget(
@@ -157,7 +159,7 @@ class BuiltinBroker(_OwnBroker):
             spec=disruption_budget(selector, always=False),
             opts=child,
         )
-        StatefulSet(
+        nodes = StatefulSet(
             name,
             metadata=common.metadata(NAME, COMPONENT),
             spec={
@@ -172,7 +174,7 @@ class BuiltinBroker(_OwnBroker):
             },
             opts=child,
         )
-        self.access = self.access_by(selector)
+        self.access = self.access_by(selector, [nodes])
         self.register_outputs({})
 
 
@@ -328,7 +330,7 @@ class OperatorBroker(_OwnBroker):
         }
         limits = resources(settings.resources)
         storage = settings.storage
-        CustomResource(
+        cluster = CustomResource(
             name,
             api_version="rabbitmq.com/v1beta1",
             kind="RabbitmqCluster",
@@ -360,7 +362,7 @@ class OperatorBroker(_OwnBroker):
             opts=child,
         )
         pods = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "rabbitmq"}
-        self.access = self.access_by(pods, asks_api=True)
+        self.access = self.access_by(pods, [cluster], asks_api=True)
         self.register_outputs({})
 
 

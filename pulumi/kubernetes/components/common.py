@@ -58,7 +58,8 @@ class BrokerAccess:
     """How to reach a broker: `urls` by role, or a Secret `binding` in the shape of servicebinding.io.
 
     `pods`: labels of its pods, None when they are not in our namespace. `management`: of its HTTP API, with the login
-    of the role monitor, for KEDA. `asks_api`: its pods ask Kubernetes' API.
+    of the role monitor, for KEDA. `asks_api`: its pods ask Kubernetes' API. `ready`: what its
+    clients come after.
     """
 
     urls: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class BrokerAccess:
     management: pulumi.Output[str] | None = None
     pods: Mapping[str, str] | None = None
     asks_api: bool = False
+    ready: Sequence[pulumi.Resource] = ()
     port: int = 5671
     management_port: int = 15671
 
@@ -78,8 +80,12 @@ class ResultsAccess:
     url: pulumi.Output[str]
     ca: pulumi.Output[str] | None = None
     pods: Mapping[str, str] | None = None
+    ready: Sequence[pulumi.Resource] = ()
     port: int = 6379
 
+
+# For Services: whether pods behind them are ready is asked of the pods themselves.
+NO_WAIT = {"pulumi.com/skipAwait": "true"}
 
 # Files of a role's Secret, and the variable that names each one to the app.
 FILES = {
@@ -96,11 +102,17 @@ RESULTS_CA = f"{SECRETS}/results-ca"
 
 @dataclass(frozen=True)
 class Credentials:
-    """A role's Secret, and what the app has to be told to find its files."""
+    """A role's Secret, and what the app has to be told to find its files. `after`: see `BrokerAccess.ready`."""
 
     secret: pulumi.Output[str]
     environment: Mapping[str, str]
     binding: str | None = None
+    after: Sequence[pulumi.Resource] = ()
+
+    def waiting(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        """Options of who uses these. Pulumi works on a few resources at a time: if clients waiting for the broker took
+        all its hands, the broker would never be made."""
+        return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=list(self.after)))
 
 
 def credentials(
@@ -131,4 +143,5 @@ def credentials(
     environment = {variable: f"{SECRETS}/{key}" for key, variable in FILES.items() if key in files}
     if broker.binding:
         environment["SERVICE_BINDING_ROOT"] = BINDINGS
-    return Credentials(secret.metadata["name"], environment, broker.binding)
+    after = [*broker.ready, *(results.ready if results else ())]
+    return Credentials(secret.metadata["name"], environment, broker.binding, after)

@@ -4,7 +4,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Service
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
-from components.common import BrokerAccess, Common, credentials
+from components.common import NO_WAIT, BrokerAccess, Common, credentials
 from components.generated import Password
 from components.pods import Process, disruption_budget
 from components.settings import SmallSettings
@@ -58,7 +58,7 @@ class Flower(pulumi.ComponentResource):
         )
         Service(
             name,
-            metadata=common.metadata(NAME, NAME),
+            metadata=common.metadata(NAME, NAME, annotations=NO_WAIT),
             spec={
                 "selector": common.selector(NAME),
                 "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],

@@ -8,7 +8,7 @@ from pulumi_kubernetes.core.v1 import Secret, Service
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.broker_files import quantity
-from components.common import RESULTS_CA, Common, ResultsAccess
+from components.common import NO_WAIT, RESULTS_CA, Common, ResultsAccess
 from components.generated import Certificate, Password
 from components.pods import container_security, disruption_budget, pod_spec, resources
 from components.settings import ResultsSettings
@@ -90,7 +90,7 @@ class Results(pulumi.ComponentResource):
         }
         Service(
             name,
-            metadata=common.metadata(NAME, NAME),
+            metadata=common.metadata(NAME, NAME, annotations=NO_WAIT),
             spec={
                 "selector": selector,
                 "ports": [{"name": "redis", "port": PORT, "targetPort": "redis", "protocol": "TCP"}],
@@ -98,7 +98,7 @@ class Results(pulumi.ComponentResource):
             opts=child,
         )
         PodDisruptionBudget(name, metadata=common.metadata(NAME, NAME), spec=disruption_budget(selector), opts=child)
-        StatefulSet(
+        store = StatefulSet(
             name,
             metadata=common.metadata(NAME, NAME),
             spec={
@@ -126,7 +126,7 @@ class Results(pulumi.ComponentResource):
         )
         query = f"ssl_cert_reqs=required&ssl_ca_certs={quote(RESULTS_CA, safe='')}"
         url = pulumi.Output.concat("rediss://:", password, "@", host, f":{PORT}/0?{query}")
-        self.access = ResultsAccess(pulumi.Output.secret(url), authority.certificate, selector, PORT)
+        self.access = ResultsAccess(pulumi.Output.secret(url), authority.certificate, selector, [store], PORT)
         self.register_outputs({})
 
 

@@ -22,5 +22,5 @@ def single(
             "progressDeadlineSeconds": 300,
             "template": app_pod(common, process, files),
         },
-        opts=child,
+        opts=files.waiting(child),
     )

@@ -11,7 +11,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from app.web.serve import STOP_WITHIN
 from components import monitors, scaling
-from components.common import BrokerAccess, Common, ResultsAccess, credentials
+from components.common import NO_WAIT, BrokerAccess, Common, ResultsAccess, credentials
 from components.generated import Password
 from components.pods import LINGER, Process, app_pod, disruption_budget
 from components.settings import WebSettings
@@ -63,12 +63,12 @@ class Web(pulumi.ComponentResource):
                 "progressDeadlineSeconds": 300,
                 "template": app_pod(common, process, files),
             },
-            opts=child,
+            opts=files.waiting(child),
         )
         PodDisruptionBudget(name, metadata=common.metadata(NAME, NAME), spec=disruption_budget(selector), opts=child)
         Service(
             name,
-            metadata=common.metadata(NAME, NAME),
+            metadata=common.metadata(NAME, NAME, annotations=NO_WAIT),
             spec={
                 "type": settings.service,
                 "selector": selector,
@@ -95,7 +95,7 @@ class Web(pulumi.ComponentResource):
         Ingress(
             NAME,
             # Many controllers never say that they are done with it.
-            metadata=common.metadata(NAME, NAME, annotations={"pulumi.com/skipAwait": "true", **wanted.annotations}),
+            metadata=common.metadata(NAME, NAME, annotations={**NO_WAIT, **wanted.annotations}),
             spec={
                 **({"ingressClassName": wanted.class_name} if wanted.class_name else {}),
                 **({"tls": [{"hosts": [wanted.host], "secretName": wanted.tls.secret}]} if wanted.tls else {}),

@@ -67,7 +67,7 @@ class WorkerPool(pulumi.ComponentResource):
                 "progressDeadlineSeconds": math.ceil(contract.stop.timeout) + 300,
                 "template": app_pod(common, process, files),
             },
-            opts=child,
+            opts=files.waiting(child),
         )
         PodDisruptionBudget(
             name, metadata=common.metadata(name, "worker"), spec=disruption_budget(selector), opts=child
