@@ -17,8 +17,8 @@ PLUGINS = Path("/usr/lib/cni")
 FILES = (PROXY, PLUGINS / "ptp", Path("/usr/bin/tini-static"), Path("/bin/busybox"))
 
 
-# How often a cluster's programs ask the kernel to watch files: the API, the proxy and extras, and each node's two.
-WATCHES, WATCHES_OF_NODE = 10, 6
+# How often a cluster's programs ask the kernel to watch files: the API, controllers, proxy and extras; each node's.
+WATCHES, WATCHES_OF_NODE = 16, 7
 MOST_WATCHES = Path("/proc/sys/fs/inotify/max_user_instances")
 
 
