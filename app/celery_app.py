@@ -30,7 +30,9 @@ PUBLISH_RETRIES = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2
 def create_app(contract: Contract, settings: Settings, address: BrokerAddress) -> Celery:
     """A Celery app for this stack. Nothing is connected yet."""
     transport.install()
-    app = Celery("warren", task_cls="app.worker.request:Task", set_as_current=True)
+    app = Celery(
+        "warren", task_cls="app.worker.request:Task", control="app.remote_control:Control", set_as_current=True
+    )
     app.conf.update(
         _broker(contract, address)
         | _queues(contract)
@@ -79,10 +81,9 @@ def _broker(contract: Contract, address: BrokerAddress) -> dict[str, Any]:
         "task_publish_retry_policy": PUBLISH_RETRIES,
         # Celery takes the delay queues to be quorum whatever the others are.
         "broker_native_delayed_delivery_queue_type": contract.broker.queue_type,
-        # RabbitMQ 4.3 refuses queues that are neither durable nor exclusive. An exclusive control queue would lock out
-        # a worker that comes back under its own name before the broker has noticed that the old one died.
-        "control_queue_durable": True,
-        "control_queue_exclusive": False,
+        # RabbitMQ 4.3 refuses queues that are neither durable nor exclusive. For a worker's own: `app.remote_control`.
+        "control_queue_durable": False,
+        "control_queue_exclusive": True,
         "event_queue_durable": False,
         "event_queue_exclusive": True,
     }

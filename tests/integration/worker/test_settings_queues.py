@@ -14,6 +14,8 @@ def test_every_queue_is_durable_or_exclusive_and_remote_control_works(stack: Any
         queues = stack.vhost.queues()
     assert [answer for pong in pongs for answer in pong.values()] == [{"ok": "pong"}]
     assert any(name.startswith("celeryev") for name in queues) and any("pidbox" in name for name in queues)
+    # Gone with their connection: nothing of a worker that died is left to be in the way of the next one.
+    assert all(queue.get("exclusive") for name, queue in queues.items() if "pidbox" in name)
     transient = [name for name, queue in queues.items() if not queue["durable"] and not queue.get("exclusive")]
     assert not transient
 
@@ -41,7 +43,7 @@ def test_one_variable_says_the_type_of_every_queue_and_no_prefetch_is_global(sta
 def test_a_worker_comes_back_under_its_name_while_the_broker_still_holds_the_dead_one(
     stack: Any, wait_until: Any, celery: Any
 ) -> None:
-    """With an exclusive control queue the second one gets 405 until the broker has missed enough heartbeats."""
+    """With an exclusive control queue of one name it would get 405 until the broker has missed enough heartbeats."""
     gone = stack.worker("fast")
     gone.signal(signal.SIGSTOP)
     back = stack.worker("fast", WARREN_DATA_DIR=str(stack.folder / "elsewhere"))
