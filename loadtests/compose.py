@@ -18,7 +18,7 @@ log.console = true
 log.file = false
 vm_memory_high_watermark.relative = 0.4
 """
-RESULTS = "requirepass {}\ndir /tmp\nsave \"\"\nmaxmemory 256mb\nmaxmemory-policy allkeys-lru\nbind * -::*\n"
+RESULTS = 'requirepass {}\ndir /tmp\nsave ""\nmaxmemory 256mb\nmaxmemory-policy allkeys-lru\nbind * -::*\n'
 
 
 def main() -> int:

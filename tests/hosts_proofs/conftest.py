@@ -153,7 +153,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     except LabError as error:
         pytest.skip(str(error))
     if request.config.getoption("--as-it-is"):
-        yield Lab(DEFAULT_FOLDER)
+        yield Lab(Path(os.environ.get("WARREN_LAB", DEFAULT_FOLDER)))
         return
     made = Lab(tmp_path_factory.mktemp("proofs") / "lab")
     os.environ["WARREN_LAB"] = str(made.folder)  # read by inventory/lab.yml

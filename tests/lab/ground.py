@@ -96,7 +96,7 @@ def _way_out(lab: Lab, state: State) -> None:
 
 def end(lab: Lab, state: State | None) -> None:
     """Everything of it, also what a killed command has left. Mounts and networks go with the last process."""
-    if state and state.network:
+    if state and _stands(state):
         for pid in strangers(state):
             os.kill(pid, signal.SIGKILL)
     for path in {*cgroup.leftovers(lab.id), *([Path(state.cgroup)] if state and state.cgroup else [])}:
@@ -104,6 +104,14 @@ def end(lab: Lab, state: State | None) -> None:
     deadline = time.monotonic() + 10
     while state and state.network and strangers(state) and time.monotonic() < deadline:
         time.sleep(0.05)
+
+
+def _stands(state: State) -> bool:
+    """Whether the network is the lab's still: the number of one that is gone may be given to another."""
+    try:
+        return state.holder in cgroup.processes(Path(state.cgroup)) and network_of(state.holder) == state.network
+    except OSError:
+        return False
 
 
 def strangers(state: State) -> list[int]:
