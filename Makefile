@@ -78,7 +78,7 @@ lab-shell: setup-hosts ## a shell on one of them: HOST=worker1
 
 # Half a minute, so it is not part of `make lint`.
 lint-hosts: setup-dev ## ansible-lint's production profile
-	@.venv/bin/ansible-lint --quiet ansible
+	@.venv/bin/ansible-lint -q ansible
 
 test-hosts: setup-dev ## the lab's own tests, then every proof on fresh hosts, as root; once more in short on Debian 12
 	@scripts/system-packages lab

@@ -134,3 +134,14 @@ def test_rpc_results_reach_the_sender_and_nobody_else(stack: Any, monkeypatch: p
         thread.join(30)
     assert [sender.wait(f"rpc-{number}", 20).result for number in reversed(range(8))] == list(reversed(range(1, 9)))
     assert other.wait("rpc-1", 0.2).state == "pending"
+
+
+@pytest.mark.parametrize("pool", ["fast", "io", "long"])
+def test_a_worker_outlives_its_result_store(stack: Any, pool: str, wait_until: Any) -> None:
+    """The task is done; that its result cannot be kept is logged, and is no reason to run it again or to end."""
+    worker = stack.worker(pool, CELERY_BACKEND_URL="redis://127.0.0.1:9/0")
+    sent = [stack.send("add", number, 1, queue=pool) for number in range(2)]
+    records = stack.recorded(2)
+    assert sorted(record["id"] for record in records) == sorted(sent)
+    wait_until(lambda: not stack.waiting(pool), "an empty queue")
+    assert worker.stop() == 0, worker.log()

@@ -1,0 +1,62 @@
+"""Celery's result stores, with what they lack for workers that go on whatever the store does."""
+
+import logging
+import os
+from typing import Any
+
+from celery.backends import database, redis
+from celery.backends.database.session import SessionManager
+from celery.exceptions import BackendStoreError
+from sqlalchemy import Engine
+
+log = logging.getLogger(__name__)
+
+
+class Surviving:
+    """Storing a result in vain, after the retries, is logged and no more: the task itself is done.
+
+    Celery's own raises, and outside of prefork's children that ends the worker, which then gets the task again.
+    """
+
+    def store_result(self, task_id: str, result: Any, state: str, **more: Any) -> Any:
+        try:
+            return super().store_result(task_id, result, state, **more)  # type: ignore[misc]
+        except BackendStoreError as error:
+            log.error("the result of task %s (%s) is lost: %s: %s", task_id, state, error, error.__cause__)
+            return result
+
+
+class RedisBackend(Surviving, redis.RedisBackend):
+    """Celery's for Redis and Valkey."""
+
+
+class Sessions(SessionManager):
+    """Keeps its engine. Celery's makes a new one for each operation, except in prefork's children, and then that is
+    most of what storing a result costs: 4.2 ms of processor time, against 0.8 ms (SQLite)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.forked = True  # Celery's name for "keep engines"
+        self._pid = os.getpid()
+
+    def get_engine(self, dburi: str, **kwargs: Any) -> Engine:
+        """The engine of this process; never one that a parent opened connections with."""
+        if self._pid != os.getpid():
+            for engine in self._engines.values():
+                engine.dispose(close=False)
+            self._engines.clear()
+            self._sessions.clear()
+            self._pid = os.getpid()
+        return super().get_engine(dburi, **kwargs)
+
+
+class DatabaseBackend(Surviving, database.DatabaseBackend):
+    """Celery's, with our sessions."""
+
+    session_manager: SessionManager
+
+    def ResultSession(self, session_manager: SessionManager | None = None) -> Any:
+        """A session with the store."""
+        if not isinstance(self.session_manager, Sessions):
+            self.session_manager = Sessions(engine_callback=self.session_manager.engine_callback)
+        return super().ResultSession(session_manager)
