@@ -46,15 +46,20 @@ class _OwnBroker(pulumi.ComponentResource):
         """A user a role and generation: while passwords are changed, both the old and the new one may log in."""
         return role if role == ADMIN else f"{role}-{self.common.generation}"
 
-    def definitions(self, version: tuple[int, ...]) -> pulumi.Output[str]:
-        """Definitions with every user."""
+    def definitions(self, name: str, version: tuple[int, ...]) -> Secret:
+        """The Secret of definitions with every user."""
         contract = self.common.contract
 
         def text(passwords: Mapping[str, str]) -> str:
             logins = {role: (self.user(role), password) for role, password in passwords.items()}
             return files.definitions_text(contract, version, logins, passwords[ADMIN])
 
-        return pulumi.Output.secret(pulumi.Output.all(**self.passwords).apply(text))
+        return Secret(
+            f"{name}-definitions",
+            metadata=self.common.metadata(None, COMPONENT),
+            string_data={"definitions.json": pulumi.Output.secret(pulumi.Output.all(**self.passwords).apply(text))},
+            opts=self.child,
+        )
 
     def tls_secret(self, name: str) -> Secret:
         return Secret(
@@ -112,12 +117,7 @@ class BuiltinBroker(_OwnBroker):
             },
             opts=child,
         )
-        users = Secret(
-            f"{name}-definitions",
-            metadata=common.metadata(None, COMPONENT),
-            string_data={"definitions.json": self.definitions(settings.rabbitmq_version)},
-            opts=child,
-        )
+        users = self.definitions(name, settings.rabbitmq_version)
         # Nodes of two generations could not talk to each other, so this one stays.
         cookie = Secret(
             f"{name}-cookie",
@@ -306,12 +306,7 @@ class OperatorBroker(_OwnBroker):
             },
             opts=child,
         )
-        users = Secret(
-            f"{name}-definitions",
-            metadata=common.metadata(None, COMPONENT),
-            string_data={"definitions.json": self.definitions(settings.rabbitmq_version)},
-            opts=child,
-        )
+        users = self.definitions(name, settings.rabbitmq_version)
         tls = self.tls_secret(f"{name}-tls")
         placement = settings.placement
         restricted = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
