@@ -15,7 +15,7 @@ from pathlib import Path
 from loadtests.local.ports import LOOPBACK, free_ports
 
 from ..lab import cgroup as newer
-from ..lab.state import network_of
+from ..throwaway import network_of
 from . import cgroup
 from .addresses import API_PORT
 from .errors import ClusterError
@@ -51,7 +51,7 @@ def start(cluster: Cluster, state: State, *, reach_machine: bool) -> None:
             ready = b""
     if ready != b"ready":
         raise ClusterError(f"the cluster's namespaces did not come up:\n{tail(cluster.log('ground'))}")
-    state.holder = _child(process.pid)
+    state.holder = cluster.first_process(process.pid)
     state.network = network_of(state.holder)
     state.cgroup = str(newer.of(state.holder))
     state.server = f"https://{address}"
@@ -63,14 +63,6 @@ def start(cluster: Cluster, state: State, *, reach_machine: bool) -> None:
 def tail(log: Path, lines: int = 12) -> str:
     """The end of what a part wrote: a cluster that failed is taken away."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
-
-
-def _child(pid: int) -> int:
-    """PID 1 of the cluster, as this machine numbers it: what unshare has forked."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    if not children:
-        raise ClusterError("the cluster's first process has ended at once")
-    return int(children[0])
 
 
 def _way_out(cluster: Cluster, state: State, reach_machine: bool) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from loadtests.local.ports import LOOPBACK, free_ports
 
+from ..throwaway import network_of
 from . import cgroup
 from .errors import LabError
-from .state import ROOT, Lab, State, network_of
+from .state import ROOT, Lab, State
 
 # Hosts get .11, .12, … in the order of the inventory.
 PREFIX = "10.88.0"
@@ -56,7 +57,7 @@ def start(lab: Lab, state: State) -> None:
             ready = b""
     if ready != b"ready":
         raise LabError(f"the lab's namespaces did not come up:\n{_log(lab)}")
-    state.holder = _child(process.pid)
+    state.holder = lab.first_process(process.pid)
     state.network = network_of(state.holder)
     state.cgroup = str(cgroup.of(state.holder))
     state.url = f"http://{LOOPBACK}:{port}"
@@ -69,14 +70,6 @@ def start(lab: Lab, state: State) -> None:
 def _log(lab: Lab) -> str:
     """The end of what its processes wrote: a lab that failed is taken away."""
     return "\n".join((lab.folder / "ground.log").read_text(errors="replace").splitlines()[-12:])
-
-
-def _child(pid: int) -> int:
-    """PID 1 of the lab, as this machine numbers it: what unshare has forked."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    if not children:
-        raise LabError("the lab's first process has ended at once")
-    return int(children[0])
 
 
 def _way_out(lab: Lab, state: State) -> None:
@@ -96,7 +89,8 @@ def _way_out(lab: Lab, state: State) -> None:
 
 def end(lab: Lab, state: State | None) -> None:
     """Everything of it, also what a killed command has left. Mounts and networks go with the last process."""
-    if state and _stands(state):
+    # The number of a network that is gone may be given to another.
+    if state and lab.is_up():
         for pid in strangers(state):
             os.kill(pid, signal.SIGKILL)
     for path in {*cgroup.leftovers(lab.id), *([Path(state.cgroup)] if state and state.cgroup else [])}:
@@ -104,14 +98,6 @@ def end(lab: Lab, state: State | None) -> None:
     deadline = time.monotonic() + 10
     while state and state.network and strangers(state) and time.monotonic() < deadline:
         time.sleep(0.05)
-
-
-def _stands(state: State) -> bool:
-    """Whether the network is the lab's still: the number of one that is gone may be given to another."""
-    try:
-        return state.holder in cgroup.processes(Path(state.cgroup)) and network_of(state.holder) == state.network
-    except OSError:
-        return False
 
 
 def strangers(state: State) -> list[int]:
