@@ -55,10 +55,11 @@ test: setup-dev ## all the tests, quick ones first
 test-unit: setup-dev ## no broker needed
 	@$(PYTEST) tests/unit
 
-# Two files at a time where a broker is all they need; a whole stack has both cores to itself.
+# Three files at a time where a broker is all they need, two where each has a whole stack: they mostly wait.
+WITH_STACK := tests/integration/load tests/integration/test_faults.py tests/integration/test_local_stack.py
 test-integration: setup-dev ## against a real RabbitMQ
-	@$(PYTEST) --numprocesses 2 --dist loadfile --durations 15 tests/integration/http tests/integration/worker
-	@$(PYTEST) --durations 15 tests/integration/load tests/integration/test_*.py
+	@$(PYTEST) --numprocesses 3 --dist loadfile --durations 10 tests/integration $(WITH_STACK:%=--ignore=%)
+	@$(PYTEST) --numprocesses 2 --dist loadfile --durations 10 $(WITH_STACK)
 
 test-browser: setup-dev ## in headless Chromium
 	@$(PYTEST) tests/browser
