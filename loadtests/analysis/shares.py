@@ -1,11 +1,11 @@
-"""Which host did how much: tasks by the records, processor time by the samples."""
+"""Which host, or pod, did how much: tasks by the records, processor time by the samples."""
 
 import duckdb
 from pydantic import BaseModel, Field
 
 
 class HostShare(BaseModel):
-    """One host in the run the percentiles are of."""
+    """One host or pod in the run the percentiles are of."""
 
     host: str
     tasks: int = Field(description="finished there")

@@ -61,8 +61,12 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("--target hosts takes the front end from the inventory; leave out --url and --broker")
     if options["inventory"] and options["target"] != "hosts":
         raise click.UsageError("--inventory goes with --target hosts")
+    if (options["namespace"] or options["context"]) and options["target"] != "kubernetes":
+        raise click.UsageError("--namespace and --context go with --target kubernetes")
+    if options["target"] == "kubernetes" and options["broker"]:
+        raise click.UsageError("--target kubernetes takes the front end of the namespace; leave out --broker")
     elsewhere = [f"--{name}" for name in ("url", "broker") if options[name]]
-    elsewhere += ["--target hosts"] if options["target"] == "hosts" else []
+    elsewhere += [f"--target {options['target']}"] if options["target"] != "local" else []
     if options["baseline"] and elsewhere:
         raise click.UsageError(f"--baseline compares two stacks on this machine; leave out {', '.join(elsewhere)}")
     if options["ca"] and not Path(options["ca"]).is_file():
@@ -79,6 +83,13 @@ def _target(options: dict[str, Any], run_id: str, console: BenchConsole) -> Iter
         from loadtests.bench.hosts import by_inventory
 
         with by_inventory(options["inventory"] or "", options["token"], options["ca"], console.status) as target:
+            yield target
+    elif options["target"] == "kubernetes":
+        from loadtests.bench.kubernetes import by_namespace
+        from loadtests.kubernetes.kubectl import Kubectl
+
+        kubectl = Kubectl(options["namespace"] or Kubectl.namespace, options["context"] or "")
+        with by_namespace(kubectl, options["url"] or "", options["token"], options["ca"], console.status) as target:
             yield target
     elif options["url"]:
         yield by_url(options["url"], options["token"], options["ca"])

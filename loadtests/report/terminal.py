@@ -65,7 +65,7 @@ def _latencies(result: Result) -> Table:
 
 def _hosts(result: Result) -> Table:
     table = Table(box=None, padding=(0, 2), header_style="dim")
-    for title, justify in (("host", "left"), ("tasks", "right"), ("share", "right"), ("cores", "right"), ("", "left")):
+    for title, justify in (("where", "left"), ("tasks", "right"), ("share", "right"), ("cores", "right"), ("", "left")):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
     for each in result.hosts:
         tasks = (f"{each.tasks:,}", f"{each.share:.0%}") if each.tasks else ("", "")

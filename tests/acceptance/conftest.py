@@ -3,6 +3,8 @@
     pytest tests/acceptance                                    the local stack, brought up and taken away
     pytest tests/acceptance --target hosts                     the deployment of ansible.cfg's inventory, or of
                                                                --ansible-inventory FILE
+    pytest tests/acceptance --target kubernetes                the one in the current context's namespace `warren`, or
+                                                               in --namespace, --context; --url where it has no way in
     pytest tests/acceptance --url https://… --token …          any other
     pytest tests/acceptance --url … --restart ./restart        … that can be told `./restart worker|web|broker`
 
@@ -15,6 +17,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,10 @@ from app.contract import ContractError
 from loadtests.hosts.inventory import BadInventory, read
 from loadtests.hosts.remote import Remote
 from loadtests.hosts.restart import restart as restart_part
+from loadtests.kubernetes.deployment import read as read_namespace
+from loadtests.kubernetes.forward import forwarded
+from loadtests.kubernetes.kubectl import Kubectl, KubectlError
+from loadtests.kubernetes.restart import restart as restart_pods
 from loadtests.local.processes import StackOptions
 from loadtests.local.stack import LocalStack
 
@@ -36,7 +43,9 @@ ROOT = Path(__file__).parents[2]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("acceptance")
-    group.addoption("--target", choices=["local", "hosts"], default="local", help="a local stack, or an inventory's")
+    group.addoption("--target", choices=["local", "hosts", "kubernetes"], default="local", help="where it is")
+    group.addoption("--namespace", default=Kubectl.namespace, help="of a cluster")
+    group.addoption("--context", default="", help="of the kubeconfig; else its current one")
     group.addoption("--url", help="the front end to test, wherever it is")
     group.addoption("--token", default=os.environ.get("WARREN_TOKEN"), help="its token (WARREN_TOKEN)")
     group.addoption("--restart", help="a command that restarts the part its last argument names: worker, web or broker")
@@ -61,6 +70,10 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     url, token = config.getoption("--url", None), config.getoption("--token", None)
     if config.getoption("--target", "local") == "hosts":
         yield from hosts(config.getoption("--ansible-inventory") or "", config.getoption("--download"))
+        return
+    if config.getoption("--target", "local") == "kubernetes":
+        kubectl = Kubectl(config.getoption("--namespace"), config.getoption("--context"))
+        yield from kubernetes(kubectl, url, config.getoption("--download"))
         return
     if url is None:
         yield from local(tmp_path_factory.mktemp("acceptance") / "stack")
@@ -87,6 +100,19 @@ def hosts(inventory: str, download: str | None) -> Iterator[Target]:
     front.headers["Authorization"] = f"Bearer {deployment.token}"
     with Remote() as remote:
         yield Target(front, lambda part: restart_part(remote, deployment, part), download, False)
+
+
+def kubernetes(kubectl: Kubectl, url: str | None, download: str | None) -> Iterator[Target]:
+    """A deployment in a cluster; parts are restarted by deleting their pods."""
+    with ExitStack() as stack:
+        try:
+            deployment = read_namespace(kubectl)
+            way = url or deployment.url or stack.enter_context(forwarded(kubectl))
+        except (KubectlError, ContractError) as error:
+            raise pytest.UsageError(str(error)) from error
+        front = FrontEnd(way.rstrip("/"))
+        front.headers["Authorization"] = f"Bearer {deployment.token}"
+        yield Target(front, lambda part: restart_pods(kubectl, part), download, False)
 
 
 def local(folder: Path) -> Iterator[Target]:

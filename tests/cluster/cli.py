@@ -136,6 +136,18 @@ def _take_away(cluster: Cluster, state: State | None, keep: tuple[str, ...] = ()
 
 
 @command()
+def stack(cluster: Cluster) -> None:
+    """Make it ready for the Pulumi program: the stack's images, and a file to source before `pulumi up`."""
+    from . import stack as preparing
+
+    with cluster.locked():
+        ready = preparing.prepare(cluster, say)
+        file = preparing.environment_file(cluster, ready)
+    say(f"Pulumi's provider for Kubernetes: {ready.provider}")
+    say(f"source {file}; cd pulumi/kubernetes; pulumi up --yes")
+
+
+@command()
 def down(cluster: Cluster) -> None:
     """Take the cluster away, whatever state it is in, and look whether anything is left."""
     if os.geteuid() != 0:

@@ -78,6 +78,8 @@ def _allowed(policy: Object, pod: Object, direction: str, pods: list[Object], la
             continue
         for peer in peers:
             if block := peer.get("ipBlock"):
+                if ":" in block["cidr"]:  # pods have no such addresses here
+                    continue
                 excepted = f"ip {field} != {{ {', '.join(block['except'])} }} " if block.get("except") else ""
                 for port in _ports(ports, [pod] if direction == "Ingress" else []):
                     yield f"ip {field} {block['cidr']} {excepted}{port} return"

@@ -59,7 +59,10 @@ def test_ports_go_by_number_range_and_name() -> None:
 
 def test_a_block_has_exceptions() -> None:
     block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}
-    assert "ip daddr 0.0.0.0/0 ip daddr != { 10.0.0.0/8 }" in rules(egress=[{"to": [block]}])
+    newer = {"ipBlock": {"cidr": "::/0", "except": ["fc00::/7"]}}
+    said = rules(egress=[{"to": [block, newer]}])
+    assert "ip daddr 0.0.0.0/0 ip daddr != { 10.0.0.0/8 }" in said
+    assert "::" not in said  # pods have no such addresses here
 
 
 def test_selectors_know_all_four_operators() -> None:

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from tests.cluster import runc
 from tests.cluster.cgroup import older
+from tests.tools.build import ensure
 
 START, STOP = 60, 30  # seconds
 # Shadow folders that dockerd and its containerd insist on; the machine's own stay as they are.
@@ -43,7 +44,19 @@ class Engine:
     @property
     def environment(self) -> dict[str, str]:
         """For the docker command. Its older builder needs no plugin and no registry."""
-        return {"DOCKER_HOST": f"unix://{self.folder}/docker.sock", "DOCKER_BUILDKIT": "0"}
+        given = {"DOCKER_HOST": f"unix://{self.folder}/docker.sock", "DOCKER_BUILDKIT": "0"}
+        return given | ({"DOCKER_CONFIG": str(self._client)} if self._client.exists() else {})
+
+    def add_compose(self) -> None:
+        """See that `docker compose` works: where it is not installed it is compiled, once."""
+        if subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
+            plugins = self._client / "cli-plugins"
+            plugins.mkdir(parents=True)
+            (plugins / "docker-compose").symlink_to(ensure("compose", print) / "bin/docker-compose")
+
+    @property
+    def _client(self) -> Path:
+        return self.folder / "client"
 
     def inside(self, command: list[str]) -> list[str]:
         """The command, run in the engine's network: where containers and their published ports can be reached."""

@@ -1,4 +1,4 @@
-"""compose.yaml on a real Docker engine, with images of the distribution's packages: as root, where `docker compose` is.
+"""compose.yaml on a real Docker engine, with images of the distribution's packages: as root.
 
 A producer and a consumer beside Celery with the broker's management UI; and then all of the stack.
 """
@@ -23,13 +23,9 @@ from .engine import Engine
 ROOT = Path(__file__).parents[2]
 HEALTHY = "240"  # seconds
 
-compose_missing = not shutil.which("docker") or bool(
-    subprocess.run(["docker", "compose", "version"], capture_output=True).returncode
-)
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="an engine is started by root"),
     pytest.mark.skipif(not shutil.which("dockerd"), reason="no Docker engine: scripts/system-packages engine"),
-    pytest.mark.skipif(compose_missing, reason="`docker compose` is not installed"),
 ]
 
 
@@ -38,6 +34,7 @@ class Stack:
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine, self.folder = engine, folder
+        engine.add_compose()
         names = {}
         for name in ("python", "rabbitmq", "valkey"):
             engine.docker("load", "--input", str(images.ensure(name, print)))

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,23 @@ class PulumiFailed(Exception):
 
 
 class Stack:
-    """`folder` holds state, configuration and Pulumi's home; removing it forgets the stack."""
+    """`folder` holds state, configuration and Pulumi's home; removing it forgets the stack. One that is there already
+    is opened. `path`: folders of programs that come first. `provider`: real or stand-in."""
 
-    def __init__(self, folder: Path, name: str, kubeconfig: Path, config: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        kubeconfig: Path,
+        config: dict[str, Any],
+        environment: Mapping[str, str] | None = None,
+        path: Sequence[str] = (),
+    ) -> None:
         self.folder, self.name = folder, name
         (folder / "state").mkdir(parents=True, exist_ok=True)
-        self._file = folder / f"Pulumi.{name}.yaml"
-        self._environment = os.environ | {
-            "PATH": os.pathsep.join([str(ROOT / ".venv/bin"), cli.path(print)]),
+        self.file = folder / f"Pulumi.{name}.yaml"
+        self.environment = {**os.environ, **(environment or {})} | {
+            "PATH": os.pathsep.join([str(ROOT / ".venv/bin"), *path, cli.path(print)]),
             "VIRTUAL_ENV": str(ROOT / ".venv"),
             "KUBECONFIG": str(kubeconfig),
             "PULUMI_BACKEND_URL": f"file://{folder}/state",
@@ -41,25 +51,28 @@ class Stack:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
         self.provider = self._provider()
-        self.run("stack", "init", name)
-        # It holds the salt of the encryption, and would change the checkout.
-        if (made := PROGRAM / self._file.name).exists():
-            shutil.move(made, self._file)
+        if not self.file.exists():
+            self.run("stack", "init", name)
+            # It holds the salt of the encryption, and would change the checkout.
+            shutil.move(PROGRAM / self.file.name, self.file)
         self.configure(config)
 
     def configure(self, config: dict[str, Any]) -> None:
         """Replace the stack's configuration; its encryption stays."""
-        kept = yaml.safe_load(self._file.read_text()) if self._file.exists() else {}
-        kept["config"] = {f"warren:{key}": value for key, value in config.items()}
-        self._file.write_text(yaml.safe_dump(kept))
+        kept = yaml.safe_load(self.file.read_text()) if self.file.exists() else {}
+        # A key may be another program's: kubernetes:context.
+        kept["config"] = {key if ":" in key else f"warren:{key}": value for key, value in config.items()}
+        self.file.write_text(yaml.safe_dump(kept))
 
     def run(self, *arguments: str, timeout: float = 900) -> str:
         """`pulumi ARGUMENTS` for this stack. Raises PulumiFailed."""
         words = ["pulumi", "--non-interactive", "--cwd", str(PROGRAM), *arguments]
         if arguments[0] != "plugin":
-            words += ["--config-file", str(self._file)] if arguments[0] in CONFIGURED else []
+            words += ["--config-file", str(self.file)] if arguments[0] in CONFIGURED else []
             words += ["--stack", self.name] if arguments[:2] != ("stack", "init") else []
-        done = subprocess.run(words, env=self._environment, capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(
+            words, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
+        )
         if done.returncode:
             raise PulumiFailed(f"{' '.join(words)}\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -75,12 +88,15 @@ class Stack:
         """`real` where Pulumi's plugin is installed or can be; else our stand-in, put last on PATH."""
         if shutil.which(PLUGIN):
             return "real"
-        try:
-            self.run("plugin", "install", "resource", "kubernetes", PLUGIN_VERSION, timeout=INSTALL)
-            return "real"
-        except (PulumiFailed, subprocess.TimeoutExpired):
-            self._environment["PATH"] += os.pathsep + str(STAND_IN)
-            return "stand-in"
+        lacking = self.folder / "no-plugin"  # asking once is enough
+        if not lacking.exists():
+            try:
+                self.run("plugin", "install", "resource", "kubernetes", PLUGIN_VERSION, timeout=INSTALL)
+                return "real"
+            except (PulumiFailed, subprocess.TimeoutExpired):
+                lacking.touch()
+        self.environment["PATH"] += os.pathsep + str(STAND_IN)
+        return "stand-in"
 
 
 CONFIGURED = ("preview", "up", "refresh", "destroy", "config")

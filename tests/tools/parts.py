@@ -47,6 +47,7 @@ def version_of(folder: Path, module: str) -> str:
 KUBERNETES = "k8s.io/kubernetes"
 KEDA = "github.com/kedacore/keda/v2"
 OPERATOR = "github.com/rabbitmq/cluster-operator/v2"
+COMPOSE = "github.com/docker/compose/v2"
 PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
 
 PARTS = {
@@ -113,5 +114,6 @@ PARTS = {
             {f"{KEDA}/version.Version": "{version}"},
             copied=(Copied("keda", KEDA, "config/crd/bases/*.yaml", "crds"),),
         ),
+        Part("compose", COMPOSE, {"docker-compose": f"{COMPOSE}/cmd"}, {f"{COMPOSE}/internal.Version": "{version}"}),
     )
 }

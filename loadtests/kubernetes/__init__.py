@@ -1,0 +1,1 @@
+"""The target `kubernetes`: the stack in a cluster's namespace, found and reached by kubectl."""
