@@ -27,6 +27,7 @@ def deploy(settings: Settings, judged: Judged, cluster: Cluster, instance: str) 
         generation=settings.generation,
         image_pull_policy=settings.image_pull_policy,
         image_pull_secrets=settings.image_pull_secrets,
+        ready_within=settings.ready_within,
         monitors=settings.monitors == "on" or (settings.monitors == "auto" and MONITORS in cluster.groups),
     )
     broker = _broker(common, settings)

@@ -14,44 +14,41 @@ from .images import RECIPES, Say
 from .state import ROOT, Cluster
 
 NAME = "cluster"  # of the Pulumi stack
-# For scripts/image, here and by the program that asks it for the image's name.
+# For scripts/image.
 BUILD = {"BASE_IMAGE": RECIPES["python"].reference, "PYTHON_VERSION": RECIPES["python"].reference.rpartition(":")[2]}
 KEPT = 3  # of the images of older checkouts
 
 
 def prepare(cluster: Cluster, say: Say) -> Stack:
     """The images are in the cluster, and an empty stack waits for `pulumi up`."""
-    load(cluster, say)
-    return opened(cluster, NAME, config())
+    return opened(cluster, NAME, load(cluster, say))
 
 
-def load(cluster: Cluster, say: Say) -> None:
-    """The stack's images, built if need be, onto every node."""
+def load(cluster: Cluster, say: Say) -> dict[str, Any]:
+    """The stack's images, built if need be, onto every node; the configuration that names them."""
     state = cluster.running()
-    files = [app_image(say), *(images.ensure(name, say) for name in ("rabbitmq", "valkey"))]
+    name, file = app_image(say)
+    files = [file, *(images.ensure(each, say) for each in ("rabbitmq", "valkey"))]
     for node in state.nodes:
         for file in files:
             images.load(state, node, file)
     say(f"{' and '.join(state.nodes)} have the images of the stack")
+    own = {part: {"image": RECIPES[each].reference} for part, each in (("broker", "rabbitmq"), ("results", "valkey"))}
+    return {"image": name, **own}
 
 
-def config() -> dict[str, Any]:
-    """What differs from the program's defaults: nothing can be pulled, so images are those made here."""
-    return {"broker": {"image": RECIPES["rabbitmq"].reference}, "results": {"image": RECIPES["valkey"].reference}}
-
-
-def opened(cluster: Cluster, name: str, config: dict[str, Any]) -> Stack:
+def opened(cluster: Cluster, name: str, config: dict[str, Any] | None = None) -> Stack:
     """A Pulumi stack whose state goes with the cluster."""
     kubectl = f"{cluster.running().kubernetes}/bin"  # of the cluster's version
-    return Stack(cluster.folder / "pulumi", name, cluster.kubeconfig, config, BUILD, [kubectl])
+    return Stack(cluster.folder / "pulumi", name, cluster.kubeconfig, config, path=[kubectl])
 
 
-def app_image(say: Say) -> Path:
-    """The checkout's image as a file, built in a Docker engine of its own unless the same was built before."""
+def app_image(say: Say) -> tuple[str, Path]:
+    """The checkout's image, its name and file, built in a Docker engine of its own unless the same was built before."""
     name = _script("--name")
     file = images.cache() / f"warren-{name.rpartition('-')[2]}.tar"
     if file.exists():
-        return file
+        return name, file
     say(f"building {name} once; it stays in {file.parent}")
     new = file.with_suffix(".new")
     try:
@@ -64,7 +61,7 @@ def app_image(say: Say) -> Path:
     older = sorted(images.cache().glob("warren-*.tar"), key=lambda each: each.stat().st_mtime)
     for each in older[:-KEPT]:
         each.unlink()
-    return file
+    return name, file
 
 
 def _script(*options: str, **environment: str) -> str:

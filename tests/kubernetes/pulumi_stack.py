@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +25,24 @@ class PulumiFailed(Exception):
 
 
 class Stack:
-    """`folder` holds state, configuration and Pulumi's home; removing it forgets the stack. One that is there already
-    is opened. `path`: folders of programs that come first. `provider`: real or stand-in."""
+    """`folder` holds state, configuration and Pulumi's home; removing it forgets the stack. One that is there
+    already is opened, and keeps its configuration when none is given.
+
+    `path`: folders of programs that come first. `provider`: real or stand-in.
+    """
 
     def __init__(
         self,
         folder: Path,
         name: str,
         kubeconfig: Path,
-        config: dict[str, Any],
-        environment: Mapping[str, str] | None = None,
+        config: dict[str, Any] | None = None,
         path: Sequence[str] = (),
     ) -> None:
         self.folder, self.name = folder, name
         (folder / "state").mkdir(parents=True, exist_ok=True)
         self.file = folder / f"Pulumi.{name}.yaml"
-        self.environment = {**os.environ, **(environment or {})} | {
+        self.environment = os.environ | {
             "PATH": os.pathsep.join([str(ROOT / ".venv/bin"), *path, cli.path(print)]),
             "VIRTUAL_ENV": str(ROOT / ".venv"),
             "KUBECONFIG": str(kubeconfig),
@@ -55,7 +57,8 @@ class Stack:
             self.run("stack", "init", name)
             # It holds the salt of the encryption, and would change the checkout.
             shutil.move(PROGRAM / self.file.name, self.file)
-        self.configure(config)
+        if config is not None:
+            self.configure(config)
 
     def configure(self, config: dict[str, Any]) -> None:
         """Replace the stack's configuration; its encryption stays."""

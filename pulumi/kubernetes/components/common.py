@@ -26,6 +26,8 @@ class Common:
     generation: int = 1
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: Sequence[str] = ()
+    # Seconds without progress after which an update has failed.
+    ready_within: int = 300
     # Whether the definitions of ServiceMonitor and PodMonitor are there to be used.
     monitors: bool = False
 

@@ -15,6 +15,8 @@ HEARTBEAT = "/run/warren/heartbeat"
 METRICS_PORT = 9100
 # Seconds in which load balancers and kube-proxies learn that a pod goes, before it is told to stop.
 LINGER = 5
+# Seconds that a process gets which gives no sign of life any more.
+HUNG_GRACE = 10
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,14 @@ def heartbeat_probes(max_age: int) -> dict[str, Any]:
 
     return {
         "startupProbe": {**alive(), "periodSeconds": 3, "timeoutSeconds": 20, "failureThreshold": 40},
-        "livenessProbe": {**alive(), "periodSeconds": 15, "timeoutSeconds": 20, "failureThreshold": 3},
+        "livenessProbe": {
+            **alive(),
+            "periodSeconds": 15,
+            "timeoutSeconds": 20,
+            "failureThreshold": 3,
+            # What hangs finishes nothing, so it does not get the grace of who is told to stop.
+            "terminationGracePeriodSeconds": HUNG_GRACE,
+        },
         "readinessProbe": {**alive("--ready"), "periodSeconds": 5, "timeoutSeconds": 20, "failureThreshold": 6},
     }
 

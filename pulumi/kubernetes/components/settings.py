@@ -230,6 +230,8 @@ class Settings(Part):
     contract: dict[str, Any] = {}
     # Raise it and all passwords and certificates are made anew.
     generation: Annotated[int, Field(ge=1, strict=True)] = 1
+    # Seconds without progress after which an update has failed.
+    ready_within: Annotated[int, Field(ge=10, strict=True)] = 300
     broker: BrokerSettings = BrokerSettings()
     results: ResultsSettings = ResultsSettings()
     workers: dict[str, WorkerSettings] = {}

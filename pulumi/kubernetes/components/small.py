@@ -19,7 +19,7 @@ def single(
             "replicas": 1,
             "selector": {"matchLabels": common.selector(process.component)},
             "strategy": {"type": "Recreate"} if replace else rolling,
-            "progressDeadlineSeconds": 300,
+            "progressDeadlineSeconds": common.ready_within,
             "template": app_pod(common, process, files),
         },
         opts=files.waiting(child),

@@ -60,7 +60,7 @@ class Web(pulumi.ComponentResource):
                 **scaling.replicas(settings.scaling, settings.replicas),
                 "selector": {"matchLabels": selector},
                 "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-                "progressDeadlineSeconds": 300,
+                "progressDeadlineSeconds": common.ready_within,
                 "template": app_pod(common, process, files),
             },
             opts=files.waiting(child),

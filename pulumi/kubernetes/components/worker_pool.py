@@ -64,7 +64,7 @@ class WorkerPool(pulumi.ComponentResource):
                 # A new worker first: while it starts, nobody is missing.
                 "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "50%", "maxUnavailable": 0}},
                 # A worker that is told to stop may take its grace, and only then is there room for the next.
-                "progressDeadlineSeconds": math.ceil(contract.stop.timeout) + 300,
+                "progressDeadlineSeconds": math.ceil(contract.stop.timeout) + common.ready_within,
                 "template": app_pod(common, process, files),
             },
             opts=files.waiting(child),

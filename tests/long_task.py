@@ -1,0 +1,35 @@
+"""A task that runs for a while as things change around it, and how it ends."""
+
+from typing import Any
+
+from .front_end import FrontEnd, wait_until
+
+LONG = 20  # seconds
+
+
+class LongTask:
+    """One `sleep`, in a pool of one's choice."""
+
+    def __init__(self, front: FrontEnd, queue: str = "long", seconds: float = LONG) -> None:
+        self._front = front
+        self.run = f"proof-{id(self)}"
+        order = {"args": [seconds], "queue": queue}
+        answer = front.post("/tasks/sleep", json=order, headers={"Warren-Run": self.run})
+        assert answer.status_code == 202, answer.text
+        self.id = answer.json()["id"]
+
+    def ends(self, within: float = 180) -> list[dict[str, Any]]:
+        """The records of its attempts, when it has finished."""
+
+        def finished() -> list[dict[str, Any]]:
+            records = self._front.get(f"/runs/{self.run}/records?wait=5").json()["records"]
+            return records if any(record["state"] == "success" for record in records) else []
+
+        found: list[dict[str, Any]] = wait_until(finished, "the task's end", within)
+        return found
+
+
+def assert_done_once(records: list[dict[str, Any]]) -> None:
+    assert [record["state"] for record in records] == ["success"], records
+    assert [record["attempt"] for record in records] == [1]
+    assert not records[0]["redelivered"]
