@@ -44,7 +44,7 @@ def test_a_task_that_blocks_the_loop_is_noticed(stack: Any, wait_until: Any, fil
     stack.change(impatient)
     stack.worker("fast", WARREN_HEARTBEAT_FILE=str(file))
     wait_until(lambda: alive(stack, file), "alive")
-    stack.send("sleep", 9, queue="fast")
+    stack.send("sleep", 15, queue="fast")  # long enough for slow probes to see
     wait_until(lambda: not alive(stack, file), "not alive while the loop stands still")
     wait_until(lambda: alive(stack, file), "alive again")
 
