@@ -9,6 +9,9 @@ import pytest
 
 from app.broker.address import resolve_broker
 from app.broker.url import AddressError, BrokerAddress, parse_url
+from app.contract import load_contract
+
+STACK = Path(__file__).parents[2] / "stack.yml"
 
 ODD = "p@ss:w/rd#?%&; é"
 
@@ -161,3 +164,9 @@ def test_tls_checks_certificate_and_host_name() -> None:
     context = address.ssl_context()
     assert context is not None
     assert context.check_hostname
+
+
+def test_a_broker_that_is_cut_off_is_left_before_two_heartbeats_are_missed() -> None:
+    contract = load_contract(STACK)
+    (parameters,) = parse_url("amqp://u:p@one/v", "test").pika_parameters(contract)
+    assert parameters.tcp_options["TCP_USER_TIMEOUT"] < 2 * contract.broker.heartbeat * 1000
