@@ -22,7 +22,8 @@ class LongTask:
         """The records of its attempts, when it has finished."""
 
         def finished() -> list[dict[str, Any]]:
-            records = self._front.get(f"/runs/{self.run}/records?wait=5").json()["records"]
+            # A broker that has only just come back may not have its copy of the records yet.
+            records = self._front.get(f"/runs/{self.run}/records?wait=5").json().get("records", [])
             return records if any(record["state"] == "success" for record in records) else []
 
         found: list[dict[str, Any]] = wait_until(finished, "the task's end", within)

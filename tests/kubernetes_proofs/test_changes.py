@@ -1,14 +1,11 @@
-"""A task of twenty seconds survives what happens to its pod: an update, a node's drain, scale-in, a deletion."""
+"""A task of twenty seconds survives what happens to its pod: an update, a node's drain, a deletion."""
 
 import threading
 from typing import Any
 
 from ..front_end import wait_until
-from ..long_task import LONG, LongTask, assert_done_once
-from .conftest import LARGEST
+from ..long_task import LongTask, assert_done_once
 from .site import restarts, watched
-
-COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
 def busy(site: Any) -> list[LongTask]:
@@ -41,8 +38,7 @@ def test_an_update_rolls_the_right_pods_and_only_those(site: Any) -> None:
 def test_a_drained_node(site: Any) -> None:
     brokers = site.brokers()
     nodes = {pod["spec"]["nodeName"] for pod in site.workers("long").values()}
-    assert len(nodes) == 2, "the pool is not spread over the nodes"
-    # Volumes follow pods here, but no more than one broker may be away.
+    # Volumes follow pods here; the fewer brokers have to move, the sooner it is done.
     node = min(nodes, key=lambda name: sum(pod["spec"]["nodeName"] == name for pod in brokers.values()))
     tasks, ends = busy(site), []
     draining = threading.Thread(target=lambda: ends.append(site.hands.try_("drain", node)))
@@ -68,33 +64,3 @@ def test_a_deleted_worker_pod(site: Any) -> None:
     for task in tasks:
         assert_done_once(task.ends())
     assert not victims.keys() & site.whole("long", 2).keys()
-
-
-def test_scale_in_by_keda_spares_the_task(site: Any, say: Any) -> None:
-    """The busy pod is the one that Kubernetes takes away first."""
-    site.kubectl("annotate", "scaledobject/worker-io", f"autoscaling.keda.sh/paused-replicas={LARGEST}", "--overwrite")
-    try:
-        pods = site.whole("io", LARGEST)
-        task = LongTask(site.front(), queue="io")
-        (holder,) = wait_until(lambda: consuming(site, pods), "the task's begin")
-        site.kubectl("annotate", "pod", holder, f"{COST}=-1000")
-    finally:
-        site.kubectl("annotate", "scaledobject/worker-io", "autoscaling.keda.sh/paused-replicas-")
-    wait_until(lambda: holder not in site.workers("io"), "the busy pod's turn to go", LONG)
-    records = task.ends()
-    assert_done_once(records)
-    assert holder in records[0]["worker"]
-    assert len(site.whole("io", 1)) == 1
-    say(f"scaled in from {LARGEST} to 1; the task ended in {holder}, which was told to stop while it ran")
-
-
-def consuming(site: Any, pods: Any) -> list[str]:
-    """Which of the pods has a task in hand, by what it says of itself."""
-    return [pod for pod in pods if _in_hand(site, pod)]
-
-
-def _in_hand(site: Any, pod: str) -> bool:
-    ask = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9100/metrics', timeout=5).read().decode())"
-    said = site.kubectl("exec", pod, "--", "python", "-c", ask)
-    return any(line.startswith("warren_tasks_active") and float(line.split()[-1]) > 0 for line in said.splitlines())
-

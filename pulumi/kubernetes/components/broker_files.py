@@ -9,8 +9,8 @@ from app.broker.definitions import definitions
 from app.contract import Contract
 
 AMQPS, MANAGEMENT, METRICS = 5671, 15671, 15692
-# Between the nodes: Erlang's name server, and the nodes' own connections.
-CLUSTER_PORTS = (4369, 25672)
+# Between the nodes: Erlang's name server, the nodes' own connections, streams' replicas, and command-line tools.
+CLUSTER_PORTS: tuple[int | tuple[int, int], ...] = (4369, 25672, (6000, 6500), (35672, 35682))
 PLUGINS = ("rabbitmq_management", "rabbitmq_prometheus")
 CONFIG, DEFINITIONS, TLS, DATA, COOKIE = (
     "/etc/rabbitmq",

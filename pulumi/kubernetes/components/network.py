@@ -14,6 +14,7 @@ from components.settings import NetworkSettings
 CLIENTS = ("web", "worker", "beat", "consumer", "flower")
 KEEPERS = ("web", "worker")  # of results
 DNS = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+Ports = int | tuple[int, int]  # one, or the first and the last of a range
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 # What is not the internet: private, shared, loopback and link-local addresses.
 _PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"]
@@ -97,12 +98,13 @@ class Network(pulumi.ComponentResource):
         )
 
 
-def _rule(peers: Sequence[Any], ports: Sequence[int]) -> dict[str, Any]:
+def _rule(peers: Sequence[Any], ports: Sequence[Ports]) -> dict[str, Any]:
     return {**({"from": list(peers)} if peers else {}), "ports": _ports(ports)}
 
 
-def _ports(ports: Sequence[int]) -> list[dict[str, Any]]:
-    return [{"port": port, "protocol": "TCP"} for port in ports]
+def _ports(ports: Sequence[Ports]) -> list[dict[str, Any]]:
+    ranges = [port if isinstance(port, tuple) else (port, port) for port in ports]
+    return [{"port": first, "protocol": "TCP", **({"endPort": last} if last > first else {})} for first, last in ranges]
 
 
 def _namespaces(names: Sequence[str]) -> list[dict[str, Any]]:

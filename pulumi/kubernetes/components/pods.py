@@ -113,6 +113,8 @@ def pod_spec(common: Common, placement: Placement, user: int, selector: Mapping[
                 "topologyKey": "kubernetes.io/hostname",
                 "whenUnsatisfiable": "DoNotSchedule" if placement.spread == "require" else "ScheduleAnyway",
                 "labelSelector": {"matchLabels": dict(selector)},
+                # Or an update would spread the new pods with the old ones in mind, which are about to go.
+                "matchLabelKeys": ["pod-template-hash"],
             }
         ],
     }
