@@ -19,6 +19,7 @@ from ..cluster.checks import check_machine
 from ..cluster.commands import Commands
 from ..cluster.errors import ClusterError
 from ..cluster.state import DEFAULT_FOLDER, ROOT, Cluster
+from . import plain
 from .site import Counts, Site, everything
 
 EXTRAS = "keda,cluster-operator,metrics,policies"
@@ -142,3 +143,17 @@ def say(capsys: pytest.CaptureFixture[str]) -> Any:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "last: after all others, as it takes the stack away")
+
+
+@pytest.fixture(scope="session")
+def plain_broker(cluster: Cluster, images: dict[str, Any]) -> Iterator[str]:
+    """A broker as a tutorial has it, without TLS and with one user; its address."""
+    commands = Commands(cluster.folder)
+    commands.apply(*plain.broker(images["broker"]["image"]))
+    try:
+        commands.kubectl(
+            "-n", plain.NAMESPACE, "wait", "--for=condition=Ready", "pod", "-l", "app=rabbitmq", "--timeout=120s"
+        )
+        yield plain.URL
+    finally:
+        commands.kubectl("delete", "namespace", plain.NAMESPACE)
