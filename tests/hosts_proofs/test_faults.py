@@ -11,7 +11,7 @@ from ..front_end import wait_until
 from ..under_load import Fault, Outcome, assert_nothing_lost, assert_recovered
 
 # Tasks a second and seconds: at least 5,000 accepted tasks for each fault.
-RATE, LENGTH, FAULT_AT = 130.0, 45.0, 8.0
+RATE, LENGTH, FAULT_AT = 200.0, 36.0, 6.0
 ENOUGH = 5000
 # A host without power says no goodbye: its tasks go to others when two heartbeats were missed.
 PATIENCE = 150.0
@@ -24,11 +24,13 @@ Step = tuple[float, Callable[[], Any]]
 
 
 @pytest.fixture
-def under_load(site: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[list[Step]], Outcome]:
+def under_load(site: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Plays the steps under load, prints what it came to and judges it."""
 
-    def play(steps: list[Step]) -> Outcome:
-        outcome = load(site, tmp_path, steps)
+    def play(steps: list[Step], rate: float = RATE, length: float = LENGTH) -> Outcome:
+        # What was broken is mended within the load, so that its end is part of it.
+        length += max(at for at, _ in steps) - FAULT_AT
+        outcome = Fault(steps).under_load(site.where, tmp_path, length=length, rate=rate, drain=PATIENCE)
         with capsys.disabled():
             print(f"\n  {told(outcome)}")
         assert outcome.ledger.accepted >= ENOUGH, outcome.ledger
@@ -37,12 +39,6 @@ def under_load(site: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         return outcome
 
     return play
-
-
-def load(site: Any, folder: Path, steps: list[Step]) -> Outcome:
-    # What was broken is mended within the load, so that its end is part of it.
-    length = LENGTH + max(at for at, _ in steps) - FAULT_AT
-    return Fault(steps).under_load(site.where, folder, length=length, rate=RATE, drain=PATIENCE)
 
 
 def told(outcome: Outcome) -> str:
@@ -105,7 +101,14 @@ def test_a_broker_cut_off_for_long(site: Any, under_load: Any) -> None:
 def test_the_brokers_restarted_one_by_one(site: Any, under_load: Any) -> None:
     before = {host: site.workers(host) for host in ("worker1", "worker2")}
     started = {host: site.on(host, "systemctl show -p MainPID --value rabbitmq-server") for host in brokers(site)}
-    under_load([(FAULT_AT, lambda: site.play("restart_rabbitmq.yml"))])
+    ended = []
+
+    def restart() -> None:
+        site.play("restart_rabbitmq.yml")
+        ended.append(time.time())
+
+    outcome = under_load([(FAULT_AT, restart)], rate=RATE / 2, length=100.0)
+    assert outcome.count(f"scheduled > {ended[0]}") > 0, "the restart outlasted the load"
     now = {host: site.on(host, "systemctl show -p MainPID --value rabbitmq-server") for host in brokers(site)}
     assert all(now[host] != started[host] for host in now), "not every broker was restarted"
     # Losing a broker is no reason to restart a worker.
