@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
         lab-up lab-down lab-shell lint-hosts test-hosts image compose-secrets test-kubernetes-unit \
-        cluster-up cluster-down tools test-cluster picture lock clean
+        cluster-up cluster-down tools test-cluster test-kubernetes picture lock clean
 SHELL := /bin/bash
 
 # Say `make bench SHORT=1` for a run of about a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
@@ -100,9 +100,10 @@ compose-secrets: setup ## passwords and the broker's configuration for compose.y
 test-kubernetes-unit: setup-dev ## the Pulumi program's manifests, without a cluster
 	@$(PYTEST) tests/kubernetes
 
-cluster-up: setup-dev ## a throw-away Kubernetes (as root); WITH=keda,cluster-operator,metrics,policies for more
-	@scripts/system-packages cluster
+cluster-up: setup-dev ## a throw-away Kubernetes for `pulumi up` (as root); WITH=keda,cluster-operator,metrics,policies for more
+	@scripts/system-packages cluster engine
 	@.venv/bin/python -m tests.cluster up $(if $(WITH),--with $(WITH)) $(ARGS)
+	@.venv/bin/python -m tests.cluster stack
 
 cluster-down: setup-dev ## take it away, whatever state it is in
 	@.venv/bin/python -m tests.cluster down
@@ -110,6 +111,14 @@ cluster-down: setup-dev ## take it away, whatever state it is in
 test-cluster: setup-dev ## the cluster's own tests, as root
 	@scripts/system-packages cluster
 	@scripts/timed cluster $(PYTEST) tests/cluster
+
+test-kubernetes: setup-dev ## the program, the test cluster, Compose, then every proof on a real cluster, as root
+	@scripts/system-packages cluster engine
+	@scripts/timed tools $(MAKE) --no-print-directory tools
+	@scripts/timed kubernetes-unit $(PYTEST) tests/kubernetes
+	@scripts/timed cluster $(PYTEST) tests/tools tests/cluster
+	@scripts/timed compose $(PYTEST) tests/engine
+	@scripts/timed kubernetes $(PYTEST) --durations 15 tests/kubernetes_proofs
 
 picture: setup ## draw docs/architecture.svg from stack.yml
 	@.venv/bin/python docs/picture.py

@@ -100,6 +100,19 @@ def cpu(db: duckdb.DuckDBPyConnection) -> Rows:
     )
 
 
+def pods(db: duckdb.DuckDBPyConnection) -> Rows:
+    """{"t", "workload", "pods"}: how many pods of each Deployment of workers or front ends were seen."""
+    begin, end = span(db)
+    step = max(width(end - begin), 2.0)
+    return rows(
+        db,
+        f"""SELECT floor((ts - {begin}) / {step}) * {step} AS t, count(DISTINCT host) AS pods,
+              regexp_replace(host, '-[a-z0-9]+-[a-z0-9]{{5}}$', '') AS workload
+            FROM cpu WHERE host IS NOT NULL AND role IN ('worker', 'web') AND ts BETWEEN {begin} AND {end}
+            GROUP BY ALL ORDER BY t""",  # noqa: S608
+    )
+
+
 def others(db: duckdb.DuckDBPyConnection, phase: str) -> float | None:
     """Mean cores that programs of no part of the run used during a phase; None when nobody looked."""
     row = db.execute(

@@ -153,6 +153,19 @@ def depths(rows: Rows, phases: Rows, domain: tuple[float, float]) -> Spec:
     return alt.layer(_shades(phases, domain, 130), area).to_dict()
 
 
+def pods(rows: Rows, phases: Rows, domain: tuple[float, float]) -> Spec:
+    """How many pods there were, as autoscalers came and went."""
+    tip = [alt.Tooltip("workload:N"), alt.Tooltip("t:Q", title="second", format=".0f"), alt.Tooltip("pods:Q")]
+    y = alt.Y("pods:Q", title="pods", stack=None, axis=alt.Axis(tickCount=4, format="d"))
+    colour = alt.Color("workload:N", title=None, legend=alt.Legend(orient="top"), scale=alt.Scale(scheme="set2"))
+    line = (
+        _chart(rows, 130)
+        .mark_line(interpolate="step-after", strokeWidth=2)
+        .encode(x=_time(domain), y=y, color=colour, tooltip=tip)
+    )
+    return alt.layer(_shades(phases, domain, 130), line).to_dict()
+
+
 def heat(rows: Rows, phases: Rows, domain: tuple[float, float]) -> Spec:
     """How many tasks took how long, over time: what percentiles fold up."""
     tip = [

@@ -30,7 +30,12 @@ def pictures(results: Path, result: Result) -> dict[str, dict[str, Any]]:
         for kind in ("queues", "self", "cpu"):
             join.load_kind(db, results, kind)
         join.load_phases(db, results)
-        return _pictures(db, result, _cores(manifest.read(results)))
+        facts = manifest.read(results)
+        found = _pictures(db, result, _cores(facts))
+        if (facts.get("stack") or {}).get("target") == "kubernetes" and (pods := timeline.pods(db)):
+            begin, end = timeline.span(db)
+            found["pods"] = charts.pods(pods, timeline.phases(db), (0.0, max(end - begin, 1.0)))
+        return found
 
 
 def _cores(facts: dict[str, Any]) -> int:

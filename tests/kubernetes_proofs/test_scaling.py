@@ -1,56 +1,88 @@
-"""KEDA: a burst grows a pool to its maximum, an empty queue shrinks it, and loses no task that still runs."""
+"""KEDA: a burst grows a pool to its maximum, an empty queue shrinks it, and loses no task that still runs.
 
-import time
+The burst is recorded traffic, replayed by `warren bench --target kubernetes`, whose report shows what the pool did.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
+from ..cluster.state import ROOT
 from ..front_end import wait_until
 from ..long_task import LongTask, assert_done_once
 from .conftest import LARGEST
 from .site import watched
 
 BURST, EACH = 80, 4.0  # tasks and seconds: a pod runs eight at a time and is meant to hold sixteen
-# Seconds; longer than the scaler takes to see that the rest is done.
-LAST = 45.0
+QUIET = 75.0  # seconds from the burst to the last task
+LONG = 45.0  # seconds of a task; longer than the scaler takes to see that the rest is done
 COST = "controller.kubernetes.io/pod-deletion-cost"
 ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9100/metrics', timeout=5).read().decode())"
 
 
-def test_a_burst_grows_the_pool_and_an_empty_queue_shrinks_it_around_a_running_task(site: Any, say: Any) -> None:
+def test_a_burst_grows_the_pool_and_an_empty_queue_shrinks_it_around_a_running_task(
+    site: Any, tmp_path: Path, say: Any
+) -> None:
     site.whole("io", 1)
-    tasks = [{"task": "sleep", "args": [EACH]}] * BURST
-    run = f"burst-{time.time():.0f}"
-    answer = site.front().post("/batches", json={"tasks": tasks}, headers={"Warren-Run": run})
-    assert {item["state"] for item in answer.json()["items"]} == {"accepted"}, answer.text
+    bench = replay(site, tmp_path)
 
     def count() -> int:
         return len(site.workers("io"))
 
-    grown = watched(count, lambda: count() == LARGEST)
-    wait_until(lambda: ends(site, run) == BURST, "the end of the burst", 120)
-    task = LongTask(site.front(), queue="io", seconds=LAST)
-    holder = wait_until(lambda: busy(site), "the long task's begin")
-    # Of the pods that are too many, the busy one is taken first.
-    site.kubectl("annotate", "pod", holder, f"{COST}=-1000")
-    shrunk = watched(count, lambda: count() == 1)
-    say(f"pods of the pool io: {steps([*grown, *shrunk])}")
-    assert holder not in site.workers("io"), "another pod was told to go"
-    records = task.ends()
-    assert_done_once(records)
-    assert holder in records[0]["worker"]
+    try:
+        grown = watched(count, lambda: count() == LARGEST)
+        wait_until(lambda: not busy(site), "the end of the burst", 120)
+        task = LongTask(site.front(), queue="io", seconds=LONG)
+        (holder,) = wait_until(lambda: busy(site), "the long task's begin")
+        # Of the pods that are too many, the busy one is taken first.
+        site.kubectl("annotate", "pod", holder, f"{COST}=-1000")
+        shrunk = watched(count, lambda: count() == 1)
+        say(f"pods of the pool io: {steps([*grown, *shrunk])}")
+        assert holder not in site.workers("io"), "another pod was told to go"
+        records = task.ends()
+        assert_done_once(records)
+        assert holder in records[0]["worker"]
+    finally:
+        said, _ = bench.communicate(timeout=300)
+    judge_report(tmp_path, said, say)
 
 
-def ends(site: Any, run: str) -> int:
-    """How many tasks of a run have ended."""
-    return len({record["id"] for record in site.front().get(f"/runs/{run}/records?wait=2").json().get("records", [])})
+def replay(site: Any, folder: Path) -> "subprocess.Popen[str]":
+    """`warren bench` with the recorded burst, and a last task after a while."""
+    lines = [f"{number * 0.02:.2f},sleep,[{EACH}]" for number in range(BURST)]
+    (folder / "burst.csv").write_text("\n".join(["time,task,args", *lines, f"{QUIET},sleep,[0.1]", ""]))
+    command = [str(Path(sys.executable).with_name("warren")), "bench", "--target", "kubernetes", "--no-open"]
+    command += ["--namespace", site.namespace, "--url", site.url, "--replay", str(folder / "burst.csv")]
+    return subprocess.Popen(
+        [*command, "--seconds", str(QUIET + 5), "--users", str(BURST), "--results", str(folder / "results")],
+        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
 
 
-def busy(site: Any) -> str:
-    """The pod that has a task running, by what it says of itself; empty when none has."""
-    for pod in site.workers("io"):
-        said = site.kubectl("exec", pod, "--", "python", "-c", ASK).splitlines()
-        if any(line.startswith("warren_tasks_active") and float(line.split()[-1]) > 0 for line in said):
-            return str(pod)
-    return ""
+def judge_report(folder: Path, said: str, say: Any) -> None:
+    """All tasks are accounted for, and the pods' share and number are to be seen."""
+    (results,) = (folder / "results").iterdir()
+    result = json.loads((results / "result.json").read_text())
+    assert result["ledger"]["accepted"] == BURST + 1, said[-3000:]
+    assert result["ledger"]["balanced"] and result["ledger"]["missing"] == 0
+    busy = [host for host in result["hosts"] if host["host"].startswith("worker-io-") and host["tasks"]]
+    assert len(busy) == LARGEST, result["hosts"]
+    assert all(host["cores"] is not None for host in busy)
+    report = (results / "report.html").read_text()
+    assert 'data-spec="pods"' in report and "Each pod&#39;s share" in report.replace("'", "&#39;")
+    say("; ".join(f"{host['host']}: {host['tasks']} tasks, {host['cores']:.2f} cores" for host in busy))
+
+
+def busy(site: Any) -> list[str]:
+    """The pods that have a task running, by what they say of themselves."""
+    return [pod for pod in site.workers("io") if _active(site.kubectl("exec", pod, "--", "python", "-c", ASK))]
+
+
+def _active(said: str) -> bool:
+    lines = [line for line in said.splitlines() if line.startswith("warren_tasks_active")]
+    return any(float(line.split()[-1]) > 0 for line in lines)
 
 
 def steps(seen: list[int]) -> str:

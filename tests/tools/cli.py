@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterable
 
@@ -26,7 +27,7 @@ def main() -> None:
 @click.argument("parts", nargs=-1)
 def build(parts: Iterable[str]) -> None:
     """Compile PARTS that are not there yet; all of them when none is named."""
-    named = list(parts) or [name for name in PARTS if not (name in pulumi.PARTS and pulumi.installed())]
+    named = list(parts) or [name for name in PARTS if not _installed(name)]
     try:
         for name in named:
             ensure(name, say)
@@ -35,6 +36,16 @@ def build(parts: Iterable[str]) -> None:
     except KeyboardInterrupt:
         say("interrupted; what is compiled is kept, and the same command goes on from there")
         sys.exit(130)
+
+
+def _installed(part: str) -> bool:
+    """Whether the machine has it already; our own is not needed then."""
+    if part == "compose":
+        return (
+            bool(shutil.which("docker"))
+            and not subprocess.run(["docker", "compose", "version"], capture_output=True).returncode
+        )
+    return part in pulumi.PARTS and bool(pulumi.installed())
 
 
 @main.command()
