@@ -107,7 +107,7 @@ def test_the_brokers_restarted_one_by_one(site: Any, under_load: Any) -> None:
         site.play("restart_rabbitmq.yml")
         ended.append(time.time())
 
-    outcome = under_load([(FAULT_AT, restart)], rate=RATE / 2, length=100.0)
+    outcome = under_load([(FAULT_AT, restart)], rate=75.0, length=130.0)
     assert outcome.count(f"scheduled > {ended[0]}") > 0, "the restart outlasted the load"
     now = {host: site.on(host, "systemctl show -p MainPID --value rabbitmq-server") for host in brokers(site)}
     assert all(now[host] != started[host] for host in now), "not every broker was restarted"
