@@ -88,19 +88,21 @@ def test_a_hung_worker_is_restarted_by_its_probe(site: Any, say: Any) -> None:
     }
 
 
-# Makes the worker the first to be killed when the pod's memory is used up, and uses it up.
+# Uses the pod's memory up, in portions smaller than the worker's own: the kernel kills who has most.
 EAT = """
-import os, pathlib
+import os, pathlib, time
 for process in pathlib.Path("/proc").iterdir():
-    if process.name.isdecimal() and int(process.name) != os.getpid():
-        try:
-            if b"app" in (process / "cmdline").read_bytes().split(b"\\0"):
-                (process / "oom_score_adj").write_text("1000")
-        except OSError:
-            pass
-eaten = []
-while True:
-    eaten.append(bytearray(2**20))
+    try:
+        if b"worker" in (process / "cmdline").read_bytes().split(b"\\0"):
+            (process / "oom_score_adj").write_text("1000")
+    except OSError:
+        pass
+for _ in range(40):
+    if not os.fork():
+        eaten = bytearray(os.urandom(2**20)) * 15
+        time.sleep(20)
+        os._exit(0)
+    time.sleep(0.1)
 """
 
 
