@@ -11,6 +11,9 @@ from app.web.problems import RETRY_AFTER, Problem
 
 # Seconds that one request may wait for something to happen, however much it asks for.
 LONGEST_WAIT = 30.0
+# Bytes of a refused body that are taken off the connection and thrown away. A server that closes it unread resets it,
+# and a client far away then sees no answer but a broken connection.
+_DISCARDED, _CHUNK = 16_000_000, 64_000
 
 
 def init(app: Flask, contract: Contract) -> None:
@@ -28,6 +31,9 @@ def read_body() -> bytes:
         body: bytes = request.environ["wsgi.input"].read(limit + 1 if length is None else length)
         if len(body) <= limit:
             return body
+    for _ in range(_DISCARDED // _CHUNK):
+        if not request.environ["wsgi.input"].read(_CHUNK):
+            break
     raise Problem(413, f"the body is larger than {limit} bytes (web.max_body in stack.yml); send less at a time")
 
 

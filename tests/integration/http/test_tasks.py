@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -113,6 +114,19 @@ def test_a_body_of_unsaid_length_is_limited_too(front: Any) -> None:
         headers={"Content-Type": "application/json"},
     )
     assert answer.status_code == 413
+
+
+def test_who_sends_too_much_slowly_gets_the_answer_too(front: Any) -> None:
+    connection = HTTPConnection(front.url.removeprefix("http://"), timeout=30)
+    connection.putrequest("POST", "/tasks/add")
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Content-Length", "4000000")
+    connection.endheaders()
+    for _ in range(40):
+        connection.send(b" " * 100_000)
+        time.sleep(0.02)
+    assert connection.getresponse().status == 413
+    connection.close()
 
 
 @pytest.mark.parametrize(
