@@ -1,12 +1,12 @@
 """What cannot work is refused with the cure before anything is changed; what fails on the way, another `up` heals."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from ..kubernetes.pulumi_stack import PulumiFailed
 from .site import restarts
 
 WEB = "**kubernetes:apps/v1:Deployment::web"
@@ -44,63 +44,49 @@ def test_refused_with_the_cure_before_anything_is_changed(
     assert site.kubectl("get", "all,configmaps,secrets", "--output=name") == before
 
 
-@pytest.fixture
-def healed(site: Any) -> Iterator[None]:
-    """After a failed update the front end still answers, and the next `up` puts all right."""
-    before = restarts(site.pods())
-    yield
-    assert site.front().is_ready()
-    site.up()
-    site.wait_for("deployment/web")
-    assert site.front().get("/queues").ok
-    after = restarts(site.pods())
-    others = {name for name in before if not name.startswith("web-")}
-    assert {name: after.get(name) for name in others} == {name: before[name] for name in others}
-
-
 def fails(site: Any, **changes: Any) -> str:
     """An update of the front end that does not get ready."""
     web = {"scaling": {"kind": "fixed"}, "replicas": 1, **changes.pop("web", {})}
-    changes = {**changes, "web": web, "readyWithin": SOON}
     try:
-        site.up("--target", WEB, **changes)
-    except Exception as failure:
+        site.up("--target", WEB, **{**changes, "web": web, "readyWithin": SOON})
+    except PulumiFailed as failure:
         return str(failure)
     raise AssertionError("the update went well")
 
 
-@pytest.mark.usefixtures("healed")
-def test_an_image_that_is_not_there(site: Any) -> None:
+def test_what_never_gets_ready_is_said_with_the_reason_and_another_up_heals(site: Any) -> None:
+    others = {name: how for name, how in restarts(site.pods()).items() if not name.startswith("web-")}
     said = fails(site, image="localhost/warren:nothing")
     assert "localhost/warren:nothing" in said and "ImagePull" in said, said[-3000:]
-
-
-@pytest.mark.usefixtures("healed")
-def test_no_room_on_any_node(site: Any) -> None:
     said = fails(site, web={"resources": {"cpu": "1000", "memory": "512Mi"}})
     assert "Insufficient cpu" in said, said[-3000:]
-
-
-@pytest.mark.usefixtures("healed")
-def test_a_quota_that_is_used_up(site: Any) -> None:
-    metadata = {"name": "small", "namespace": site.namespace}
-    count = str(len(site.pods()))
-    site.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": {"pods": count}}})
+    quota = {"name": "small", "namespace": site.namespace}
+    hard = {"pods": str(len(site.kubectl.get("pods")["items"]))}
+    site.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": quota, "spec": {"hard": hard}})
     try:
-        said = fails(site, web={"resources": {"cpu": "60m", "memory": "512Mi"}})
+        # Pods of the failed update are gone first; the quota is what is in use without them.
+        said = fails(site, web={"resources": {"cpu": "60m", "memory": "512Mi"}, "replicas": 3})
     finally:
         site.kubectl("delete", "resourcequota", "small")
     assert "exceeded quota" in said, said[-3000:]
+    assert site.front().is_ready(), "what ran before does not serve any more"
+    taken(site)
+    # Of one `up` all is as it should be again; what was never concerned was left alone.
+    site.up()
+    site.wait_for("deployment/web")
+    assert site.front().get("/queues").ok
+    assert not site.kubectl("get", "ingress", "--output=name").strip()
+    after = restarts(site.pods())
+    assert {name: after.get(name) for name in others} == others
 
 
-def test_a_name_that_exists_and_is_not_ours(site: Any) -> None:
-    """And an Ingress with TLS, once the name is free."""
+def taken(site: Any) -> None:
+    """A name that exists and is not ours: left alone. Once it is free, we have an Ingress with TLS."""
     backend = {"service": {"name": "other", "port": {"number": 80}}}
     rules = [{"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}]
     metadata = {"name": "web", "namespace": site.namespace, "labels": {"owner": "somebody"}}
-    site.apply(
-        {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": {"rules": rules}}
-    )
+    ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": {"rules": rules}}
+    site.apply(ingress)
     wanted = {"web": {"ingress": {"host": "warren.example", "tls": {"secret": "warren-tls"}}}}
     said = site.fails("up", **wanted)
     assert "already exists" in said and "web" in said, said[-3000:]
@@ -108,5 +94,3 @@ def test_a_name_that_exists_and_is_not_ours(site: Any) -> None:
     site.kubectl("delete", "ingress", "web")
     site.up(**wanted)
     assert site.kubectl.get("ingress", "web")["spec"]["tls"][0]["secretName"] == "warren-tls"
-    site.up()
-    assert not site.kubectl("get", "ingress", "--output=name").strip()

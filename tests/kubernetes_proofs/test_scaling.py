@@ -33,6 +33,7 @@ def test_a_burst_grows_the_pool_and_an_empty_queue_shrinks_it_around_a_running_t
 
     try:
         grown = watched(count, lambda: count() == LARGEST)
+        site.whole("io", LARGEST)
         wait_until(lambda: not busy(site), "the end of the burst", 120)
         task = LongTask(site.front(), queue="io", seconds=LONG)
         (holder,) = wait_until(lambda: busy(site), "the long task's begin")

@@ -41,10 +41,9 @@ def troubles(live: Manifest, cluster: Cluster) -> list[str]:
                 found[f"pod {name}, container {container['name']}: {waiting['reason']}: {text}"] = None
             elif container.get("restartCount") and not container.get("ready"):
                 found[f"pod {name}, container {container['name']}: restarted {container['restartCount']} times"] = None
-    if live["kind"] == "Deployment" and not pods:
-        failure = _condition(live, "ReplicaFailure")
-        if failure.get("status") == "True":
-            found[failure.get("message", "")] = None
+    failure = _condition(live, "ReplicaFailure")  # such as a quota that is used up
+    if failure.get("status") == "True":
+        found[failure.get("message", "")] = None
     return list(found)
 
 
