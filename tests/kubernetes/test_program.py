@@ -160,3 +160,22 @@ def test_a_change_changes_what_it_is_about(render: Render) -> None:
         "ConfigMap/stack-00000000",
         "Secret/broker-definitions-00000000",
     }
+
+
+def test_brokers_copy_streams_to_each_other_and_nobody_else_gets_there(render: Render) -> None:
+    policies = {m["metadata"]["name"]: m["spec"] for m in render() if m["kind"] == "NetworkPolicy"}
+    ports = policies["broker-nodes"]["ingress"][0]["ports"]
+    assert {"port": 6000, "endPort": 6500, "protocol": "TCP"} in ports
+    reach = [name for name, spec in policies.items() for rule in spec.get("ingress", []) if ports[-1] in rule["ports"]]
+    assert reach == ["broker-nodes"]
+
+
+def test_what_hangs_is_not_given_the_grace_of_what_works(render: Render) -> None:
+    worker = next(m for m in render() if m["kind"] == "Deployment" and m["metadata"]["name"] == "worker-long")
+    pod = worker["spec"]["template"]["spec"]
+    assert pod["containers"][0]["livenessProbe"]["terminationGracePeriodSeconds"] < pod["terminationGracePeriodSeconds"]
+
+
+def test_how_long_an_update_may_take_is_a_setting(render: Render) -> None:
+    web = next(m for m in render(readyWithin=42) if m["kind"] == "Deployment" and m["metadata"]["name"] == "web")
+    assert web["spec"]["progressDeadlineSeconds"] == 42
