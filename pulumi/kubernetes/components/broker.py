@@ -342,11 +342,8 @@ class OperatorBroker(_OwnBroker):
                     **({"storageClassName": storage.storage_class} if storage.storage_class else {}),
                 },
                 "tolerations": placement.tolerations,
-                "tls": {
-                    "secretName": tls.metadata["name"],
-                    "caSecretName": tls.metadata["name"],
-                    "disableNonTLSListeners": True,
-                },
+                # With an authority for clients it would ask each of them for a certificate.
+                "tls": {"secretName": tls.metadata["name"], "disableNonTLSListeners": True},
                 "secretBackend": {"externalSecret": {"name": binding.metadata["name"]}},
                 "rabbitmq": {
                     "additionalConfig": files.common_conf(contract, settings.resources.memory),
