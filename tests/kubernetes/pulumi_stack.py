@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ STAND_IN = Path(__file__).parent / "provider"
 PLUGIN = "pulumi-resource-kubernetes"
 PLUGIN_VERSION = "4.32.0"
 INSTALL = 60  # seconds that fetching the real plugin may take
+END = 60  # and that an interrupted command may take to end
 
 
 class PulumiFailed(Exception):
@@ -73,12 +75,20 @@ class Stack:
         if arguments[0] != "plugin":
             words += ["--config-file", str(self.file)] if arguments[0] in CONFIGURED else []
             words += ["--stack", self.name] if arguments[:2] != ("stack", "init") else []
-        done = subprocess.run(
-            words, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
-        )
-        if done.returncode:
-            raise PulumiFailed(f"{' '.join(words)}\n{done.stdout}{done.stderr}")
-        return done.stdout
+        process = subprocess.Popen(
+            words, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            said, complaint = process.communicate(timeout=timeout)
+        except BaseException:
+            # Killed outright it would leave its plugins running, and the stack locked.
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=END)
+            raise
+        if process.returncode:
+            raise PulumiFailed(f"{' '.join(words)}\n{said}{complaint}")
+        return said
 
     def outputs(self) -> dict[str, Any]:
         return json.loads(self.run("stack", "output", "--json", "--show-secrets"))
