@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ..front_end import wait_until
 from . import cgroup, checks, image
 from .checks import check_machine
 from .errors import LabError
@@ -65,7 +66,8 @@ def test_a_cgroup_with_a_process_that_was_forgotten_is_ended(tmp_path: Path) -> 
     name = f"warren-lab-test-{os.getpid()}"
     started = subprocess.Popen([*cgroup.wrapper(name), "sleep", "600"])
     assert started.poll() is None
-    path = cgroup.of(started.pid)
-    cgroup.end(path if path.name.startswith(name) else cgroup.root() / name)
+    # It moves there itself, and then becomes `sleep`.
+    wait_until(lambda: cgroup.of(started.pid).name.startswith(name), "the process in its cgroup")
+    cgroup.end(cgroup.of(started.pid))
     assert started.wait(timeout=10) != 0
     assert cgroup.leftovers(name) == []
