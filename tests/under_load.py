@@ -79,6 +79,16 @@ class Fault:
         return Outcome(analyse(folder, Asked()).ledger, folder, self.began)
 
 
+def told(outcome: Outcome) -> str:
+    """What it came to, for people."""
+    ledger = outcome.ledger
+    return (
+        f"accepted {ledger.accepted} = finished {ledger.finished} + dead-lettered {ledger.dead_lettered}; "
+        f"missing {ledger.missing}, duplicated {ledger.duplicated}, redelivered {ledger.redelivered}; "
+        f"{outcome.recovery()}"
+    )
+
+
 def assert_nothing_lost(outcome: Outcome) -> None:
     ledger = outcome.ledger
     assert ledger.missing == 0, ledger

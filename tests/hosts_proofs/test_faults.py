@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ..front_end import wait_until
-from ..under_load import Fault, Outcome, assert_nothing_lost, assert_recovered
+from ..under_load import Fault, Outcome, assert_nothing_lost, assert_recovered, told
 
 # Tasks a second and seconds: at least 5,000 accepted tasks for each fault.
 RATE, LENGTH, FAULT_AT = 200.0, 36.0, 6.0
@@ -39,15 +39,6 @@ def under_load(site: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         return outcome
 
     return play
-
-
-def told(outcome: Outcome) -> str:
-    ledger = outcome.ledger
-    return (
-        f"accepted {ledger.accepted} = finished {ledger.finished} + dead-lettered {ledger.dead_lettered}; "
-        f"missing {ledger.missing}, duplicated {ledger.duplicated}, redelivered {ledger.redelivered}; "
-        f"{outcome.recovery()}"
-    )
 
 
 def test_a_worker_killed(site: Any, under_load: Any) -> None:

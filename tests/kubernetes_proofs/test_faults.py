@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ..front_end import wait_until
-from ..under_load import Fault, Outcome, assert_nothing_lost, assert_recovered
+from ..under_load import Fault, Outcome, assert_nothing_lost, assert_recovered, told
 from .site import restarts
 
 # Tasks a second and seconds: at least 5,000 accepted tasks for each fault.
@@ -32,15 +32,6 @@ def under_load(site: Any, tmp_path: Path, say: Any) -> Callable[..., Outcome]:
         return outcome
 
     return play
-
-
-def told(outcome: Outcome) -> str:
-    ledger = outcome.ledger
-    return (
-        f"accepted {ledger.accepted} = finished {ledger.finished} + dead-lettered {ledger.dead_lettered}; "
-        f"missing {ledger.missing}, duplicated {ledger.duplicated}, redelivered {ledger.redelivered}; "
-        f"{outcome.recovery()}"
-    )
 
 
 def leader(site: Any) -> str:
