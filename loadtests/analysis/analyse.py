@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from loadtests.analysis import join, result, timeline
+from loadtests.analysis import join, manifest, result, timeline
 from loadtests.analysis.histograms import Latency, latencies
 from loadtests.analysis.ledger import Ledger, ledger
 from loadtests.analysis.result import Interval, LatencyRun, Probe, Result, Throughput
@@ -45,6 +45,7 @@ def analyse(results: Path, asked: Asked) -> Result:
         odd = join.load(db, results)
         join.join(db, results)
         found = _result(db, phases, asked, odd)
+    found.machines = manifest.machines(manifest.read(results))
     result.write(results, found)
     return found
 

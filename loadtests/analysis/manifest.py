@@ -59,6 +59,19 @@ def host() -> dict[str, Any]:
     }
 
 
+def machines(content: dict[str, Any]) -> list[str]:
+    """The generator's machine and the stack's hosts, in words by which those of two runs can be told apart."""
+    here = content.get("host")
+    stack = ((content.get("stack") or {}).get("hosts") or {}).values()
+    # Pods have other names each time, and a host may be known by several; what it is stays.
+    kinds = sorted({f"stack on {each.get('system')}, {_size(each)}" for each in stack})
+    return [f"{here.get('hostname')}: {here.get('cpu')}, {_size(here)}", *kinds] if here else kinds
+
+
+def _size(host: dict[str, Any]) -> str:
+    return f"{host.get('cores')} cores, {(host.get('memory') or 0) / 2**30:.0f} GiB"
+
+
 def git_revision() -> dict[str, Any] | None:
     """Revision of the working tree this runs from; None outside of one."""
     here = Path(__file__).resolve().parents[2]

@@ -84,6 +84,7 @@ class Result(_Part):
     self_check: SelfCheck | None
     comparisons: dict[str, Interval] = {}
     hosts: list[HostShare] = Field([], description="what each did in latency_run; empty: one machine only")
+    machines: list[str] = Field([], description="what carried generator and stack; empty: nobody wrote it down")
 
 
 def schema() -> dict[str, Any]:
@@ -102,12 +103,17 @@ def write(results: Path, result: Result) -> None:
 
 
 def read(results: Path) -> Result:
-    """Raises BadResults that says whether it is missing, cut off, or of another version."""
+    """Of a run's folder. Raises BadResults that says whether it is missing, cut off, or of another version."""
     path = results / FILE
+    if not path.exists():
+        raise BadResults(f"{results}: no {FILE} in it")
+    return read_file(path)
+
+
+def read_file(path: Path) -> Result:
+    """The same of a file of any name."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadResults(f"{results}: no {FILE} in it") from None
     except OSError as error:
         raise BadResults(f"{path}: {error.strerror}") from error
     except ValueError as error:

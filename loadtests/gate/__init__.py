@@ -1,0 +1,1 @@
+"""`warren gate`: a result judged by objectives, and against an earlier one."""
