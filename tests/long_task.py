@@ -21,13 +21,14 @@ class LongTask:
     def ends(self, within: float = 180) -> list[dict[str, Any]]:
         """The records of its attempts, when it has finished."""
 
-        def finished() -> list[dict[str, Any]]:
-            # A broker that has only just come back may not have its copy of the records yet.
-            records = self._front.get(f"/runs/{self.run}/records?wait=5").json().get("records", [])
-            return records if any(record["state"] == "success" for record in records) else []
-
-        found: list[dict[str, Any]] = wait_until(finished, "the task's end", within)
+        found: list[dict[str, Any]] = wait_until(lambda: self.ended(5), "the task's end", within)
         return found
+
+    def ended(self, wait: int = 0) -> list[dict[str, Any]]:
+        """The same, empty while it runs."""
+        # A broker that has only just come back may not have its copy of the records yet.
+        records = self._front.get(f"/runs/{self.run}/records?wait={wait}").json().get("records", [])
+        return records if any(record["state"] == "success" for record in records) else []
 
 
 def assert_done_once(records: list[dict[str, Any]]) -> None:
