@@ -8,7 +8,7 @@ pytest tests/kubernetes_proofs --as-it-is    in the cluster that is up: make clu
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,8 +95,7 @@ def deployed(cluster: Cluster, images: dict[str, Any], pytestconfig: pytest.Conf
     """preview, up, up again."""
     stack = images_of.opened(cluster, "proofs", {})
     site = Site(cluster, stack, NAMESPACE, {**CONFIG, **images})
-    reporter: Any = pytestconfig.pluginmanager.getplugin("terminalreporter")
-    reporter.write_line(f"\nPulumi's provider for Kubernetes: {stack.provider}")
+    tell(pytestconfig, f"Pulumi's provider for Kubernetes: {stack.provider}")
     runs = Runs(everything(site))
     stack.configure(site.config)
 
@@ -112,8 +111,15 @@ def deployed(cluster: Cluster, images: dict[str, Any], pytestconfig: pytest.Conf
         runs.preview = Counts(timed("preview", lambda: stack.run("preview")))
         runs.first = timed("first up", site.up)
         runs.second = timed("second up", site.up)
-    reporter.write_line(", ".join(f"{what} {seconds:.0f} s" for what, seconds in runs.seconds.items()))
+    tell(pytestconfig, ", ".join(f"{what} {seconds:.0f} s" for what, seconds in runs.seconds.items()))
     return site, runs
+
+
+def tell(config: pytest.Config, text: str) -> None:
+    """Past pytest's capture, to who reads the run."""
+    capture: Any = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print(f"\n  {text}")
 
 
 @pytest.fixture
@@ -131,14 +137,9 @@ def site(deployed: tuple[Site, Runs]) -> Site:
 
 
 @pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Any:
+def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
     """Print something for who reads the run."""
-
-    def line(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n  {text}")
-
-    return line
+    return lambda text: tell(pytestconfig, text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
