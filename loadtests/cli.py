@@ -18,6 +18,7 @@ COMMANDS = {
     "logs": "stack",
     "bench": "bench",
     "report": "report",
+    "compare": "compare",
     "gate": "gate",
     "dead": "dead",
 }

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from loadtests.analysis.interval import ratio
 from loadtests.analysis.join import database, load_kind
@@ -22,7 +22,7 @@ SECONDS, WARMUP = 4.0, 1.0
 COST_SECONDS = 4.0
 FOLDER = "compared"
 
-Measure = Callable[[str], float]
+V = TypeVar("V")
 
 
 def compare(session: Session, target: Target, options: dict[str, Any]) -> dict[str, Interval]:
@@ -52,15 +52,20 @@ def compare(session: Session, target: Target, options: dict[str, Any]) -> dict[s
 
 
 def pairs(
-    arms: dict[str, Measure], repeats: int, seed: int, say: Callable[[str], None], what: str
-) -> tuple[list[float], list[float]]:
+    arms: dict[str, Callable[[str], V]],
+    repeats: int,
+    seed: int,
+    say: Callable[[str], None],
+    what: str,
+    show: Callable[[V], str] = lambda value: f"{value:,.0f}/s",
+) -> tuple[list[V], list[V]]:
     """Measure both arms `repeats` times, which one first being drawn each time. Their values, pair by pair."""
     rng = random.Random(seed)  # noqa: S311  an order, not a secret
-    values: dict[str, list[float]] = {name: [] for name in arms}
+    values: dict[str, list[V]] = {name: [] for name in arms}
     for number in range(1, repeats + 1):
         for name in rng.sample(list(arms), len(arms)):
             values[name].append(arms[name](f"{what}-{number}-{name}"))
-        say(f"{what} {number} of {repeats}: " + ", ".join(f"{name} {got[-1]:,.0f}/s" for name, got in values.items()))
+        say(f"{what} {number} of {repeats}: " + ", ".join(f"{name} {show(got[-1])}" for name, got in values.items()))
     first, second = values.values()
     return first, second
 

@@ -7,7 +7,7 @@ import click
 from loadtests import scenarios
 
 
-def _json(context: click.Context, parameter: click.Parameter, value: str) -> str:
+def json_value(context: click.Context, parameter: click.Parameter, value: str) -> str:
     import argparse
 
     from loadtests.generator.options import arguments
@@ -40,7 +40,7 @@ POSITIVE = click.FloatRange(0, min_open=True)
     "--scenario", type=click.Choice(scenarios.names()), default="noop", show_default=True, help="What is sent."
 )
 @click.option("--task", help="Send this task instead, one of your own.")
-@click.option("--args", default="[]", callback=_json, help="Its arguments: a JSON list, or an object.")
+@click.option("--args", default="[]", callback=json_value, help="Its arguments: a JSON list, or an object.")
 @click.option(
     "--replay", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Arrivals from a CSV file."
 )

@@ -1,0 +1,103 @@
+"""`warren compare`: what is refused before anything starts, and what follows from runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from loadtests.commands.compare import compare
+from loadtests.compare import command, comparison, show
+from loadtests.compare.comparison import Comparison, Run
+
+
+def run(name: str, rate: float = 1000.0, **changes: object) -> Run:
+    values = {"name": name, "rate": rate, "p50": 0.01, "p90": 0.02, "p99": None, "missing": 0, "duplicated": 0}
+    return Run.model_validate(values | {"balanced": True, "reasons": []} | changes)
+
+
+def made(b_rate: float = 1000.0, rate: float | None = None, last: Run | None = None) -> Comparison:
+    a = [run(f"run-{number}-A", 1000.0 + number) for number in range(8)]
+    b = [run(f"run-{number}-B", b_rate + number) for number in range(7)]
+    runs = {"A": a, "B": [*b, last or run("run-7-B", b_rate + 7)]}
+    about = {"run": "made", "started": 0.0, "a": "a.yml", "b": "b.yml", "what": [], "rate": rate, "seconds": 4.0}
+    found = Comparison.model_validate(about | {"seed": 1, "machines": ["here"], "runs": runs})
+    comparison.judge(found, 0.0)
+    return found
+
+
+def code(found: Comparison, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    with command.BenchConsole() as console:
+        ended = command._show(found, tmp_path, {}, console)
+    return ended, capsys.readouterr().out
+
+
+def test_the_exit_code_tells_worse_from_not_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    ended, said = code(made(999.0), tmp_path, capsys)
+    assert (ended, "no difference seen at 8 runs a side (smallest detectable: 0.4%)" in said) == (0, True), said
+    ended, said = code(made(800.0), tmp_path, capsys)
+    assert (ended, "rate: -19.9% from A to B" in said, "B is worse" in said) == (1, True, True), said
+    ended, said = code(made(1200.0), tmp_path, capsys)
+    assert (ended, "B is not worse" in said) == (0, True), said
+
+
+def test_an_invalid_run_gives_no_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    found = made(800.0, last=run("run-7-B", reasons=["generator saturated: it was late"]))
+    ended, said = code(found, tmp_path, capsys)
+    assert (ended, found.differences, "%" in said) == (4, [], False)
+    assert "INVALID: run-7-B: generator saturated" in said
+
+
+def test_lost_tasks_are_said_and_stand_above_speed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    ended, said = code(made(800.0, last=run("run-7-B", missing=2, balanced=False)), tmp_path, capsys)
+    assert (ended, "B LOST 2 tasks" in said) == (3, True)
+
+
+def test_at_a_rate_latency_is_judged_as_far_as_there_are_tasks():
+    found = made(rate=100.0)
+    assert [each.metric for each in found.differences] == ["p50", "p90"]
+    assert found.notes == ["p99 is not told: too few tasks for it in a run; longer --seconds, or more --rate"]
+    assert found.differences[0].level == pytest.approx(0.05 / 3)
+    few = made(rate=100.0, last=run("run-7-B", p50=None, p90=None))
+    assert (few.valid, few.differences, "too few tasks" in few.reasons[0]) == (False, [], True)
+
+
+def test_it_is_written_for_machines(tmp_path: Path):
+    path = comparison.write(tmp_path, made(800.0))
+    told = json.loads(path.read_text())
+    assert (told["schema_version"], told["valid"], len(told["runs"]["A"])) == (1, True, 8)
+    assert (told["differences"][0]["metric"], told["differences"][0]["worse"]) == ("rate", True)
+    assert show.sentence(Comparison.model_validate(told).differences[0]).startswith("rate: -19.9%")
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ([], "needs two of them"),
+        (["stack.yml"], "needs two of them"),
+        (["stack.yml", "b.yml", "--baseline", "tutorial"], "leave out the other"),
+        (["http://x", "--baseline", "tutorial"], "two stacks on this machine"),
+        (["--baseline", "tutorial", "--scenario", "mix"], "the task noop only"),
+        (["a.yml", "b.yml", "--repeats", "3"], "fewer than 4 runs a side can never show a difference"),
+        (["a.yml", "b.yml", "--repeats", "4", "--rate", "9"], "fewer than 5 runs"),
+        (["a.yml", "b.yml", "--args", "{"], "is not JSON"),
+        (["ftp://x", "http://y"], "is no URL of a front end"),
+        (["http://127.0.0.1:1", "http://127.0.0.1:1"], "does not answer"),
+        (["nowhere.yml", "b.yml"], "nowhere.yml"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], complaint: str
+):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(compare, words)
+    assert (done.exit_code, complaint in done.output) == (2, True), done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_contract_that_cannot_work_is_refused_before_the_other_stack_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path
+):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(compare, [str(root / "stack.yml"), "nowhere.yml"])
+    assert (done.exit_code, "nowhere.yml" in done.output, "RabbitMQ" in done.output) == (2, True, False), done.output

@@ -1,0 +1,75 @@
+"""The statistics of `warren compare`, on simulated runs: how often it errs, and what it sees."""
+
+import numpy as np
+import pytest
+
+from loadtests.compare.difference import ALPHA, Difference, compare, detectable, fewest_runs, rank_test
+
+RUNS, TRIES, NOISE = 10, 200, 0.04
+
+
+def simulated(seed: int, slower: float = 0.0, noise: float = NOISE, drift: float = 0.0) -> tuple[list, list]:
+    """Rates of two stacks, run by run; B is slower by a share. The machine may drift, alike for both of a pair."""
+    rng = np.random.default_rng(seed)
+    machine = np.linspace(0, drift, RUNS)
+    a, b = rng.normal(0, noise, (2, RUNS)) + machine
+    return list(1000 * np.exp(a)), list(1000 * (1 - slower) * np.exp(b))
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdict does not hang on the intervals."""
+    monkeypatch.setattr("loadtests.analysis.interval.RESAMPLES", 99)
+
+
+def judged(a: list, b: list, **more) -> Difference:
+    return compare("rate", a, b, more_is_worse=False, **more)
+
+
+def test_a_thing_compared_with_itself_is_rarely_called_different():
+    tries = 5 * TRIES
+    said = sum(rank_test(*simulated(seed)) <= ALPHA for seed in range(tries))
+    assert 0.02 * tries <= said <= 0.05 * tries  # never would be a test that cannot see
+
+
+def test_a_planted_slowdown_of_a_tenth_is_seen():
+    said = sum(judged(*simulated(seed, slower=0.1)).worse for seed in range(TRIES))
+    assert said >= 0.9 * TRIES
+
+
+def test_the_smallest_detectable_difference_is_seen_about_nine_times_in_ten():
+    slower = 1 - 1 / (1 + float(np.mean([detectable(*simulated(seed)) for seed in range(TRIES)])))
+    said = sum(judged(*simulated(seed, slower)).different for seed in range(TRIES))
+    assert 0.82 * TRIES <= said <= 0.97 * TRIES
+
+
+def test_noisier_runs_can_tell_less():
+    assert detectable(*simulated(1, noise=0.2)) > 3 * detectable(*simulated(1))
+
+
+def test_what_slows_both_of_a_pair_cancels_out_of_the_interval():
+    found = judged(*simulated(3, slower=0.1, drift=0.5))
+    assert found.change.low < 0.9 < found.change.high
+    assert found.change.high - found.change.low < 0.15
+
+
+def test_better_or_tolerated_is_different_but_not_worse():
+    a, b = simulated(1, slower=0.1)
+    assert (judged(a, b).worse, judged(b, a).worse, judged(b, a).different) == (True, False, True)
+    tolerated = judged(a, b, tolerance=0.2)
+    assert (tolerated.worse, tolerated.different) == (False, True)
+
+
+def test_more_is_worse_of_latencies():
+    a, b = simulated(1, slower=0.1)
+    assert compare("p50", b, a).worse
+    assert not compare("p50", a, b).worse
+
+
+def test_several_metrics_share_the_errors():
+    a, b = simulated(1)
+    assert judged(a, b, metrics=3).level == pytest.approx(ALPHA / 3)
+    assert (fewest_runs(1), fewest_runs(3)) == (4, 5)
+    same, lower = [1.0, 1.01, 1.02, 1.03], [0.5, 0.51, 0.52, 0.53]
+    assert judged(same, lower).different
+    assert not judged(same[:3], lower[:3]).different
