@@ -17,17 +17,13 @@ NOBODY = {
     "users": [{"name": "u", "user": {}}],
     "current-context": "c",
 }
-GATEWAY = {"web": {"gateway": {"name": "g", "namespace": "n", "host": "warren.example"}}}
+# More of these, without a cluster: tests/kubernetes/test_program.py.
 REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
     ("no cluster", {"kubernetes:kubeconfig": "FILE"}, ["no Kubernetes answers", "kubernetes:context"]),
     ("wrong context", {"kubernetes:context": "nowhere"}, ["nowhere", "kubectl config get-contexts"]),
     ("no monitors", {"monitors": "on"}, ["Prometheus Operator", "set monitors to auto"]),
-    ("no gateway", GATEWAY, ["Gateway API", "set web.ingress instead"]),
-    ("no storage class", {"results": {"storage": {"storageClass": "gold"}}}, ["gold", "standard"]),
     ("contract that cannot work", {"contract": {"stop": {"timeout": "10s"}}}, ["stop", "timeout"]),
-    ("even cluster", {"contract": {"broker": {"nodes": 2, "replicas": 1}}}, ["even", "odd number"]),
     ("namespace of others", {"namespace": "default"}, ["was not made by us", "createNamespace false"]),
-    ("misspelt", {"worker": {}}, ["warren:worker", "spelling"]),
 ]
 
 
