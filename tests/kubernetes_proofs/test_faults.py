@@ -11,7 +11,7 @@ from ..under_load import Fault, Outcome, assert_nothing_lost, assert_recovered, 
 from .site import restarts
 
 # Tasks a second and seconds: at least 5,000 accepted tasks for each fault.
-RATE, LENGTH, FAULT_AT = 180.0, 30.0, 6.0
+RATE, LENGTH, FAULT_AT = 130.0, 45.0, 8.0
 ENOUGH = 5000
 PATIENCE = 120.0
 
