@@ -43,7 +43,8 @@ def run(options: dict[str, Any]) -> int:
             with _sides(options, run_id, console) as (loads, targets):
                 comparison = _measure(loads, targets, results, run_id, options, console)
         except KeyboardInterrupt:
-            console.say(f"interrupted; stopped Locust and the stacks. What was measured: {results}")
+            kept = f" What was measured: {results}" if results.exists() else ""
+            console.say(f"interrupted; stopped Locust and the stacks.{kept}")
             return INTERRUPTED
         except (NoTarget, ContractError, NoRabbitMQ) as error:
             console.say(f"Error: {error}")
@@ -152,11 +153,18 @@ def _measure(
         seed=options["seed"],
         machines=manifest.machines(facts),
         runs={"A": one, "B": other},
-        notes=sorted({note for target in targets.values() for note in target.notes}),
+        notes=_notes(targets),
     )
     comparisons.judge(found, options["tolerance"] / 100)
     comparisons.write(results, found)
     return found
+
+
+def _notes(targets: dict[str, Target]) -> list[str]:
+    notes = sorted({note for target in targets.values() for note in target.notes})
+    if all(target.local for target in targets.values()):
+        notes.append("both stacks were up throughout; the one that was not being measured was idle")
+    return notes
 
 
 def _once(
@@ -206,6 +214,8 @@ def _show(comparison: Comparison, results: Path, options: dict[str, Any], consol
     for side, runs in comparison.runs.items():
         if lost := sum(run.missing for run in runs):
             console.say(f"{side} LOST {lost:,} tasks that it had accepted")
+        if twice := sum(run.duplicated for run in runs):
+            console.say(f"{side} ran {twice:,} tasks more than once")
     for note in comparison.notes:
         console.say(f"note: {note}")
     console.say(f"comparison: {results / comparisons.FILE}")

@@ -49,8 +49,9 @@ def test_an_invalid_run_gives_no_number(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_lost_tasks_are_said_and_stand_above_speed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    ended, said = code(made(800.0, last=run("run-7-B", missing=2, balanced=False)), tmp_path, capsys)
-    assert (ended, "B LOST 2 tasks" in said) == (3, True)
+    last = run("run-7-B", missing=2, duplicated=3, balanced=False)
+    ended, said = code(made(800.0, last=last), tmp_path, capsys)
+    assert (ended, "B LOST 2 tasks" in said, "B ran 3 tasks more than once" in said) == (3, True, True)
 
 
 def test_at_a_rate_latency_is_judged_as_far_as_there_are_tasks():
