@@ -34,7 +34,8 @@ def sentence(difference: Difference) -> str:
             f"(smallest detectable: {difference.detectable:.1%})"
         )
     change = difference.change
-    verdict = "B is worse" if difference.worse else "different, but B is not worse beyond the tolerance"
+    better = (change.value > 1) == (difference.metric == "rate")
+    verdict = "B is worse" if difference.worse else "B is better" if better else "B is worse, which is tolerated"
     return (
         f"{difference.metric}: {change.value - 1:+.1%} from A to B, between {change.low - 1:+.1%} and "
         f"{change.high - 1:+.1%}: {verdict}"

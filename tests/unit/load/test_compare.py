@@ -16,13 +16,15 @@ def run(name: str, rate: float = 1000.0, **changes: object) -> Run:
     return Run.model_validate(values | {"balanced": True, "reasons": []} | changes)
 
 
-def made(b_rate: float = 1000.0, rate: float | None = None, last: Run | None = None) -> Comparison:
+def made(
+    b_rate: float = 1000.0, rate: float | None = None, last: Run | None = None, tolerance: float = 0
+) -> Comparison:
     a = [run(f"run-{number}-A", 1000.0 + number) for number in range(8)]
     b = [run(f"run-{number}-B", b_rate + number) for number in range(7)]
     runs = {"A": a, "B": [*b, last or run("run-7-B", b_rate + 7)]}
     about = {"run": "made", "started": 0.0, "a": "a.yml", "b": "b.yml", "what": [], "rate": rate, "seconds": 4.0}
     found = Comparison.model_validate(about | {"seed": 1, "machines": ["here"], "runs": runs})
-    comparison.judge(found, 0.0)
+    comparison.judge(found, tolerance / 100)
     return found
 
 
@@ -38,7 +40,9 @@ def test_the_exit_code_tells_worse_from_not_seen(tmp_path: Path, capsys: pytest.
     ended, said = code(made(800.0), tmp_path, capsys)
     assert (ended, "rate: -19.9% from A to B" in said, "B is worse" in said) == (1, True, True), said
     ended, said = code(made(1200.0), tmp_path, capsys)
-    assert (ended, "B is not worse" in said) == (0, True), said
+    assert (ended, "B is better" in said) == (0, True), said
+    ended, said = code(made(800.0, tolerance=25.0), tmp_path, capsys)
+    assert (ended, "B is worse, which is tolerated" in said) == (0, True), said
 
 
 def test_an_invalid_run_gives_no_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
