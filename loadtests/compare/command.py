@@ -125,17 +125,25 @@ def _measure(
     minutes = 2 * repeats * (seconds + WARMUP + AROUND) / 60
     console.say(f"{repeats} runs a side of {seconds:g} s, in turn: about {minutes:.0f} min")
 
-    def arm(load: Load, name: str) -> Run:
-        found = _once(load, results, run_id, name, rate, seconds, console)
+    about = {name: manifest.manifest(target.contract, target.facts) for name, target in targets.items()}
+
+    def once(side: str, name: str) -> Run:
+        folder = results / name
+        folder.mkdir()
+        manifest.write(folder, about[side])
+        return _once(loads[side], folder, run_id, name, rate, seconds, console)
+
+    def arm(side: str, name: str) -> Run:
+        found = once(side, name)
         if not found.reasons:
             return found
         # Something else on the machine may have come in between; what comes again is no accident.
         console.say(f"{name} is run again: {'; '.join(found.reasons)}")
-        return _once(load, results, run_id, f"{name}-again", rate, seconds, console)
+        return once(side, f"{name}-again")
 
     started = time.time()
     one, other = pairs(
-        {name: lambda label, load=load: arm(load, label) for name, load in loads.items()},  # type: ignore[misc]
+        {side: lambda name, side=side: arm(side, name) for side in loads},  # type: ignore[misc]
         repeats,
         options["seed"],
         console.say,
@@ -168,10 +176,9 @@ def _notes(targets: dict[str, Target]) -> list[str]:
 
 
 def _once(
-    load: Load, results: Path, run_id: str, name: str, rate: float | None, seconds: float, console: BenchConsole
+    load: Load, folder: Path, run_id: str, name: str, rate: float | None, seconds: float, console: BenchConsole
 ) -> Run:
     """One run, in a folder of its own that `warren report` can show."""
-    folder = results / name
     arrivals = "poisson" if rate else "constant"
     run_phase(load, Phase(name, seconds, WARMUP, rate, arrivals), folder, f"{run_id}.{name}", console.tick(name))
     probe, result = judge_phase(folder, name, rate), analyse(folder, Asked())
