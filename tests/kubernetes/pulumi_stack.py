@@ -99,8 +99,10 @@ class Stack:
 
     def _provider(self) -> str:
         """`real` where Pulumi's plugin is installed or can be; else our stand-in, put last on PATH."""
-        if shutil.which(PLUGIN):
-            return "real"
+        if found := shutil.which(PLUGIN):
+            # Who has sourced a cluster's `environment` has a checkout's stand-in on PATH.
+            stand_in = Path(found).parts[-4:-1] == STAND_IN.parts[-3:]
+            return "stand-in" if stand_in else "real"
         lacking = self.folder / "no-plugin"  # asking once is enough
         if not lacking.exists():
             try:
