@@ -81,12 +81,13 @@ lab-shell: setup-hosts ## a shell on one of them: HOST=worker1
 lint-hosts: setup-dev ## ansible-lint's production profile
 	@.venv/bin/ansible-lint -q ansible
 
+SITE := test_site.py test_upgrade.py
 test-hosts: setup-dev ## the lab's own tests, then every proof on fresh hosts, as root; once more in short on Debian 12
 	@scripts/system-packages lab
 	@scripts/timed lint-hosts $(MAKE) --no-print-directory lint-hosts
 	@scripts/timed lab $(PYTEST) tests/lab
 	@scripts/timed hosts $(PYTEST) --durations 15 tests/hosts_proofs
-	@SUITE=bookworm scripts/timed hosts-bookworm $(PYTEST) tests/hosts_proofs/test_site.py
+	@SUITE=bookworm scripts/timed hosts-bookworm $(PYTEST) $(SITE:%=tests/hosts_proofs/%)
 
 tools: setup-dev ## compile Kubernetes, operators and Pulumi's command line from their Go modules, each once
 	@.venv/bin/python -m tests.tools build $(ARGS)
