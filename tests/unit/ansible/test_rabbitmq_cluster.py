@@ -139,3 +139,14 @@ def test_queues_that_lack_a_member_name_the_node_they_lack(judge):
     ]
     assert judge.lacking_members(queues, NODES, 3) == ["rabbit@broker3"]
     assert judge.lacking_members(queues[1:], NODES, 3) == []
+
+
+def test_streams_get_the_copies_that_they_lack(judge):
+    queues = [
+        {"name": "records", "type": "stream", "members": NODES[:2]},
+        {"name": "whole", "type": "stream", "members": NODES},
+        {"name": "fast", "type": "quorum", "members": NODES[:1]},
+    ]
+    wanted = [{"stream": "records", "node": "rabbit@broker3", "vhost": "warren"}]
+    assert judge.lacking_copies(queues, NODES, 3, "warren") == wanted
+    assert judge.lacking_copies(queues, NODES, 1, "warren") == []

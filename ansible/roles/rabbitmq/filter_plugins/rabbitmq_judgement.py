@@ -207,6 +207,17 @@ def lacking_members(queues: list[dict[str, Any]], nodes: list[str], replicas: in
     return [node for node in nodes if any(node not in queue["members"] for queue in short)]
 
 
+def lacking_copies(queues: list[dict[str, Any]], nodes: list[str], replicas: int, vhost: str) -> list[dict[str, str]]:
+    """Where copies of streams with fewer than `replicas` of them can be added: {stream, node, vhost}."""
+    found = []
+    for queue in queues:
+        if "stream" in queue["type"]:
+            free = [node for node in nodes if node not in queue["members"]]
+            wanted = max(0, replicas - len(queue["members"]))
+            found += [{"stream": queue["name"], "node": node, "vhost": vhost} for node in free[:wanted]]
+    return found
+
+
 class FilterModule:
     """Found by Ansible."""
 
@@ -218,4 +229,5 @@ class FilterModule:
             "rabbitmq_ailments": ailments,
             "rabbitmq_flags_problem": flags_problem,
             "rabbitmq_lacking_members": lacking_members,
+            "rabbitmq_lacking_copies": lacking_copies,
         }
