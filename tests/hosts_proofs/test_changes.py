@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from ..front_end import FrontEnd, wait_until
+from ..long_task import LongTask, assert_done_once
 from .conftest import ROOT
-
-LONG = 20  # seconds that a task runs while things change around it
 
 
 @pytest.fixture
@@ -38,34 +36,6 @@ def copy_tree(source: Path, target: Path) -> None:
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
-
-
-class LongTask:
-    """A task that runs for a while in a pool that takes one at a time, and how it ends."""
-
-    def __init__(self, front: FrontEnd) -> None:
-        self._front = front
-        self.run = f"proof-{id(self)}"
-        order = {"args": [LONG], "queue": "long"}
-        answer = front.post("/tasks/sleep", json=order, headers={"Warren-Run": self.run})
-        assert answer.status_code == 202, answer.text
-        self.id = answer.json()["id"]
-
-    def ends(self) -> list[dict[str, Any]]:
-        """The records of its attempts, when it has finished."""
-
-        def finished() -> list[dict[str, Any]]:
-            records = self._front.get(f"/runs/{self.run}/records?wait=5").json()["records"]
-            return records if any(record["state"] == "success" for record in records) else []
-
-        found: list[dict[str, Any]] = wait_until(finished, "the task's end", 180)
-        return found
-
-
-def assert_done_once(records: list[dict[str, Any]]) -> None:
-    assert [record["state"] for record in records] == ["success"], records
-    assert [record["attempt"] for record in records] == [1]
-    assert not records[0]["redelivered"]
 
 
 def long_tasks(site: Any) -> list[LongTask]:
