@@ -1,7 +1,7 @@
 # Everything here can be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
-        lab-up lab-down lab-shell lint-hosts test-hosts image compose-secrets test-kubernetes-unit \
+        lab-up lab-down lab-shell lint-hosts test-hosts test-hosts-day-two image compose-secrets test-kubernetes-unit \
         cluster-up cluster-down tools test-cluster test-kubernetes picture lock clean
 SHELL := /bin/bash
 
@@ -81,13 +81,18 @@ lab-shell: setup-hosts ## a shell on one of them: HOST=worker1
 lint-hosts: setup-dev ## ansible-lint's production profile
 	@.venv/bin/ansible-lint -q ansible
 
-SITE := test_site.py test_upgrade.py
+DEBIAN_12 := tests/hosts_proofs/test_site.py tests/hosts_proofs/test_upgrade.py
+DAY_TWO := tests/hosts_proofs/test_day_two.py
 test-hosts: setup-dev ## the lab's own tests, then every proof on fresh hosts, as root; once more in short on Debian 12
 	@scripts/system-packages lab
 	@scripts/timed lint-hosts $(MAKE) --no-print-directory lint-hosts
 	@scripts/timed lab $(PYTEST) tests/lab
-	@scripts/timed hosts $(PYTEST) --durations 15 tests/hosts_proofs
-	@SUITE=bookworm scripts/timed hosts-bookworm $(PYTEST) $(SITE:%=tests/hosts_proofs/%)
+	@scripts/timed hosts $(PYTEST) --durations 15 tests/hosts_proofs --ignore=$(DAY_TWO)
+	@SUITE=bookworm scripts/timed hosts-bookworm $(PYTEST) $(DEBIAN_12)
+
+test-hosts-day-two: setup-dev ## backup and restore, a broker on a new disk, removal
+	@scripts/system-packages lab
+	@scripts/timed day-two $(PYTEST) $(DAY_TWO)
 
 tools: setup-dev ## compile Kubernetes, operators and Pulumi's command line from their Go modules, each once
 	@.venv/bin/python -m tests.tools build $(ARGS)
