@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -13,6 +14,11 @@ from loadtests.bench.locust_run import Load, Phase, run_phase
 
 # Tasks a second and seconds: enough that there are always tasks in every hand when the fault comes.
 RATE, LENGTH = 60.0, 9.0
+# Accepted tasks that a proof wants at least.
+ENOUGH = 5000
+
+# Seconds into the run, and what to do then.
+Step = tuple[float, Callable[[], Any]]
 
 
 @dataclass(frozen=True)
@@ -51,11 +57,11 @@ class Outcome:
 
 @dataclass
 class Fault:
-    """Plays `steps` (seconds into the run, what to do) once each while the load runs."""
+    """Plays each step once while the load runs."""
 
-    steps: list[tuple[float, Callable[[], None]]]
+    steps: list[Step]
     began: float = 0.0
-    left: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    left: list[Step] = field(default_factory=list)
 
     def tick(self, passed: float, _length: float) -> None:
         while self.left and passed >= self.left[0][0]:
@@ -101,3 +107,11 @@ def assert_recovered(outcome: Outcome) -> None:
     """Tasks of the last two seconds of the plan were accepted and done."""
     late = f"scheduled > (SELECT max(scheduled) - 2 FROM '{outcome.results / 'records.parquet'}')"
     assert outcome.count(f"{late} AND status = 202 AND finished IS NOT NULL") > 0
+
+
+def assert_proven(outcome: Outcome, say: Callable[[str], None]) -> None:
+    """Says what it came to, and wants all of the above of enough tasks."""
+    say(told(outcome))
+    assert outcome.ledger.accepted >= ENOUGH, outcome.ledger
+    assert_nothing_lost(outcome)
+    assert_recovered(outcome)

@@ -22,6 +22,9 @@ ENVIRONMENT = {"WARREN_DOWNLOAD_PRIVATE": "true"}
 # Seconds that running tasks get when a bench is over; the ledger is closed by then.
 GRACE = 5.0
 
+# Where the stacks are whose life is one command's.
+STACKS = Path(".warren/bench")
+
 Progress = Callable[[str], None]
 
 

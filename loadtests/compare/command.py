@@ -17,7 +17,7 @@ from loadtests.analysis.stages import HEADLINE
 from loadtests.bench.comparisons import pairs
 from loadtests.bench.console import BenchConsole
 from loadtests.bench.locust_run import Load, Phase, PhaseFailed, run_phase
-from loadtests.bench.target import NoTarget, Target, by_url, own_stack
+from loadtests.bench.target import STACKS, NoTarget, Target, by_url, own_stack
 from loadtests.bench.verdict import judge as judge_phase
 from loadtests.compare import comparison as comparisons
 from loadtests.compare import show
@@ -27,7 +27,6 @@ from loadtests.generator.run_id import new_run_id
 from loadtests.local.errors import NoRabbitMQ, StackError
 
 OK, WORSE, BAD_INPUT, UNBALANCED, INVALID, INTERRUPTED = 0, 1, 2, 3, 4, 130
-STACKS = Path(".warren/bench")
 WARMUP = 1.0
 # Seconds that a run takes beyond its length: Locust starts, and drains.
 AROUND = 4.0

@@ -8,19 +8,16 @@ from typing import Any
 import pytest
 
 from ..front_end import wait_until
-from ..under_load import Fault, Outcome, assert_nothing_lost, assert_recovered, told
+from ..under_load import Fault, Outcome, Step, assert_proven
 
-# Tasks a second and seconds: at least 5,000 accepted tasks for each fault.
+# Tasks a second and seconds: enough for `assert_proven`.
 RATE, LENGTH, FAULT_AT = 200.0, 36.0, 6.0
-ENOUGH = 5000
 # A host without power says no goodbye: its tasks go to others when two heartbeats were missed.
 PATIENCE = 150.0
 # The records of its last moments are on its disk until it is back.
 DARK_FOR = 20.0
 # Longer than brokers take to call a silent neighbour down: rabbitmq_net_ticktime in inventory/lab.yml, and a quarter.
 CUT_FOR = 25.0
-
-Step = tuple[float, Callable[[], Any]]
 
 
 @pytest.fixture
@@ -32,10 +29,7 @@ def under_load(site: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         length += max(at for at, _ in steps) - FAULT_AT
         outcome = Fault(steps).under_load(site.where, tmp_path, length=length, rate=rate, drain=PATIENCE)
         with capsys.disabled():
-            print(f"\n  {told(outcome)}")
-        assert outcome.ledger.accepted >= ENOUGH, outcome.ledger
-        assert_nothing_lost(outcome)
-        assert_recovered(outcome)
+            assert_proven(outcome, lambda text: print(f"\n  {text}"))
         return outcome
 
     return play

@@ -8,9 +8,9 @@ import pytest
 
 from ..cluster import stack as images_of
 from ..front_end import wait_until
-from ..under_load import Fault, assert_nothing_lost, assert_recovered
+from ..under_load import Fault, assert_proven
 from .site import Site, restarts
-from .test_faults import ENOUGH, FAULT_AT, LENGTH, PATIENCE, RATE, told
+from .test_faults import FAULT_AT, LENGTH, PATIENCE, RATE
 
 # A front end and one pool are enough to see that a broker does.
 SMALL: dict[str, Any] = {
@@ -49,10 +49,7 @@ def test_a_broker_of_the_cluster_operator(other: Any, tmp_path: Path, say: Any) 
     before = restarts(site.brokers())[victim]
     steps = [(FAULT_AT, lambda: site.kubectl("delete", "pod", victim, "--wait=false"))]
     outcome = Fault(steps).under_load(site.where, tmp_path, length=LENGTH, rate=RATE, drain=PATIENCE)
-    say(told(outcome))
-    assert outcome.ledger.accepted >= ENOUGH
-    assert_nothing_lost(outcome)
-    assert_recovered(outcome)
+    assert_proven(outcome, say)
     site.wait_for("statefulset/rabbitmq-server")
     assert restarts(site.brokers())[victim] != before
     assert restarts(site.workers("fast")) == workers

@@ -7,15 +7,12 @@ from typing import Any
 import pytest
 
 from ..front_end import wait_until
-from ..under_load import Fault, Outcome, assert_nothing_lost, assert_recovered, told
+from ..under_load import Fault, Outcome, Step, assert_nothing_lost, assert_proven, told
 from .site import restarts
 
-# Tasks a second and seconds: at least 5,000 accepted tasks for each fault.
+# Tasks a second and seconds: enough for `assert_proven`.
 RATE, LENGTH, FAULT_AT = 130.0, 45.0, 8.0
-ENOUGH = 5000
 PATIENCE = 120.0
-
-Step = tuple[float, Callable[[], Any]]
 
 
 @pytest.fixture
@@ -25,10 +22,7 @@ def under_load(site: Any, tmp_path: Path, say: Any) -> Callable[..., Outcome]:
     def play(steps: list[Step], length: float = LENGTH) -> Outcome:
         rate = RATE * LENGTH / length
         outcome = Fault(steps).under_load(site.where, tmp_path, length=length, rate=rate, drain=PATIENCE)
-        say(told(outcome))
-        assert outcome.ledger.accepted >= ENOUGH, outcome.ledger
-        assert_nothing_lost(outcome)
-        assert_recovered(outcome)
+        assert_proven(outcome, say)
         return outcome
 
     return play

@@ -2,13 +2,16 @@
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import psutil
 import pytest
 
 from loadtests.analysis.analyse import Asked, analyse
@@ -70,3 +73,25 @@ def locust(stack: LocalStack, tmp_path: Path) -> Locust:
         return Ended(done.returncode, done.stdout + done.stderr, results)
 
     return run
+
+
+def interrupt_once_it_sends(
+    command: list[str], folder: Path, environment: dict[str, str], sends: str
+) -> tuple[int, str, list[psutil.Process]]:
+    """Ctrl-C for a command in `folder` when a file of the pattern `sends` has something in it.
+
+    The exit code, what it said, and the processes it had then.
+    """
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    found = None
+    deadline = time.monotonic() + LIMIT
+    while not found and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.2)
+        found = next((each for each in folder.glob(sends) if each.stat().st_size), None)
+    children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=LIMIT)
+    assert found, said
+    return process.returncode, said, children

@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import jsonschema
@@ -14,7 +12,7 @@ import psutil
 from loadtests.analysis.result import SCHEMA
 from loadtests.local.stack import LocalStack
 
-from .conftest import LIMIT, ROOT, TOKEN
+from .conftest import LIMIT, ROOT, TOKEN, interrupt_once_it_sends
 
 BENCH = [sys.executable, "-m", "loadtests.cli", "bench", "--no-open", "--stack", str(ROOT / "stack.yml")]
 
@@ -54,24 +52,9 @@ def test_by_url_it_measures_accounts_and_reports(stack: LocalStack, tmp_path: Pa
 
 
 def test_interrupted_it_keeps_what_it_has_and_leaves_nothing_running(tmp_path: Path):
-    process = subprocess.Popen(
-        [*BENCH, "--short"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    sends = None
-    deadline = time.monotonic() + LIMIT
-    while not sends and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.2)
-        sends = next((each for each in tmp_path.glob("results/*/parts/*/sends-*") if each.stat().st_size), None)
-    children = psutil.Process(process.pid).children(recursive=True)
-    assert sends, process.communicate()[0]
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=LIMIT)
-    assert process.returncode == 130, said
+    sends = "results/*/parts/*/sends-*"
+    code, said, children = interrupt_once_it_sends([*BENCH, "--short"], tmp_path, environment(), sends)
+    assert code == 130, said
     assert "interrupted" in said
     result = json.loads((only_run(tmp_path) / "result.json").read_text())
     assert (result["valid"], result["reasons"]) == (False, ["interrupted"])

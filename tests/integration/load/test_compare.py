@@ -2,17 +2,15 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 
 from loadtests.local.stack import LocalStack
 
-from .conftest import LIMIT, ROOT, TOKEN
+from .conftest import LIMIT, ROOT, TOKEN, interrupt_once_it_sends
 
 WARREN = [sys.executable, "-m", "loadtests.cli"]
 SHORTEST = ["--repeats", "4", "--seconds", "2", "--users", "8"]
@@ -56,24 +54,9 @@ def test_a_stack_compared_with_itself_and_a_gate_on_one_of_the_runs(stack: Local
 
 
 def test_interrupted_it_leaves_nothing_running(stack: LocalStack, tmp_path: Path):
-    process = subprocess.Popen(
-        [*WARREN, "compare", str(ROOT / "stack.yml"), stack.url, "--seconds", "30"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    sends = None
-    deadline = time.monotonic() + LIMIT
-    while not sends and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.2)
-        sends = next((each for each in tmp_path.glob("results/*/*/parts/*/sends-*") if each.stat().st_size), None)
-    children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=LIMIT)
-    assert sends, said
-    assert (process.returncode, "interrupted" in said) == (130, True), said
+    command = [*WARREN, "compare", str(ROOT / "stack.yml"), stack.url, "--seconds", "30"]
+    code, said, children = interrupt_once_it_sends(command, tmp_path, environment(), "results/*/*/parts/*/sends-*")
+    assert (code, "interrupted" in said) == (130, True), said
     assert children
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
