@@ -9,6 +9,7 @@ from celery.exceptions import WorkerShutdown
 from celery.worker import consumer as stock
 
 from app.broker import topology
+from app.worker import delayed
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +20,16 @@ NOT_READY_PAUSE = 1.0  # seconds
 class Consumer(stock.Consumer):
     """Celery's consumer for one pool of stack.yml (`app.worker_context.pool`)."""
 
+    class Blueprint(stock.Consumer.Blueprint):
+        """Celery's steps but one: at each connect it visits every broker's address for the delayed delivery, while
+        the tasks that it has prefetched wait, and a broker that does not answer takes its time thrice. See `connect`.
+        """
+
+        default_steps = tuple(name for name in stock.Consumer.Blueprint.default_steps if "delayed_delivery" not in name)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._declared_delayed = False
         # Celery knows multiples of the concurrency only.
         self.initial_prefetch_count = self.app.worker_context.pool.prefetch
         for step in self.steps:
@@ -42,6 +51,8 @@ class Consumer(stock.Consumer):
             connection = super().connect()
             with connection.channel() as channel:
                 topology.declare(_Declaring(channel), self.app.worker_context.contract)
+                delayed.declare(channel, self.app, again=self._declared_delayed)
+                self._declared_delayed = True
         except AMQPError as error:
             if connection is not None:
                 connection.collect()

@@ -156,3 +156,25 @@ def test_a_child_that_is_told_to_end_hands_its_task_back(stack: Any, wait_until:
     for child in psutil.Process(worker.pid).children():
         os.kill(child.pid, how)
     assert [(r["id"], r["state"], r["redelivered"]) for r in stack.recorded(1)] == [(sent, "success", True)]
+
+
+def test_countdowns_are_set_up_on_the_connection_that_the_worker_has(stack: Any) -> None:
+    """Celery visits every broker's address for it, and while one does not answer the worker's tasks wait in vain."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        port = silent.getsockname()[1]
+        here = stack.vhost.url("worker")
+        stack.worker("fast", CELERY_BROKER_URL=f"{here};{here.replace(f':{stack.address.hosts[0][1]}/', f':{port}/')}")
+        sent = stack.send("noop", countdown=1)
+        assert [record["id"] for record in stack.recorded(1)] == [sent]
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+
+
+def test_countdowns_are_set_up_again_on_a_broker_that_lost_them(stack: Any, wait_until: Any) -> None:
+    worker = stack.worker("fast")
+    stack.channel.exchange_delete("celery_delayed_delivery")
+    stack.close_connections("worker")
+    wait_until(lambda: worker.log().count("Connected to") == 2, worker.log())
+    sent = stack.send("noop", countdown=1)
+    assert [record["id"] for record in stack.recorded(1)] == [sent]
