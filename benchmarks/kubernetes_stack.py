@@ -11,12 +11,11 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from benchmarks.next_to_local import next_to_local
 from loadtests.kubernetes.kubectl import Kubectl
 from tests.cluster import stack as images_of
 from tests.cluster.commands import Commands
@@ -92,20 +91,7 @@ def throughput(stack: Stack, cluster: Cluster) -> None:
     """The same short bench on both, one after the other on the same machine."""
     stack.run("up", "--yes")
     url = Commands(cluster.folder)("publish", f"{NAME}/web").splitlines()[-1]
-    here = bench()
-    there = bench("--target", "kubernetes", "--namespace", NAME, "--url", url)
-    print(f"local {here:,.0f} tasks/s, Kubernetes {there:,.0f} tasks/s: {there / here:.2f}")
-
-
-def bench(*options: str) -> float:
-    """The highest rate that was sustained."""
-    results = Path("results")
-    before = set(results.iterdir()) if results.exists() else set()
-    command = [str(Path(sys.executable).with_name("warren")), "bench", "--short", "--no-open", *options]
-    subprocess.run(command, check=False)  # a busy machine may well call the number invalid
-    (made,) = set(results.iterdir()) - before
-    result = json.loads((made / "result.json").read_text())
-    return float(result["throughput"]["rate"] or 0.0)
+    next_to_local(["--target", "kubernetes", "--namespace", NAME, "--url", url])
 
 
 def timed(do: Callable[[], Any]) -> float:
