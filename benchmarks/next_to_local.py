@@ -47,12 +47,17 @@ def show(where: str, results: list[dict[str, Any]]) -> float:
     """Print what they came to; the median of the rates that were sustained."""
     rates = [result["throughput"]["rate"] or 0.0 for result in results]
     shares = [result["latency_run"]["share"] for result in results]
-    waits = [result["latency"]["scheduled_to_finished"]["p50"] * 1000 for result in results]
+    waits = [result["latency"]["scheduled_to_finished"]["p50"] for result in results]
     print(f"{where}: {', '.join(f'{rate:,.0f}' for rate in rates)} tasks/s; {sum(r['valid'] for r in results)} valid")
-    print(f"  scheduled → finished, p50 at {shares[0]:.0%} of it: {', '.join(f'{wait:.1f}' for wait in waits)} ms")
+    print(f"  scheduled → finished, p50 at {shares[0]:.0%} of it: {', '.join(milliseconds(wait) for wait in waits)} ms")
     for note in dict.fromkeys(note for result in results for note in result["notes"]):
         print(f"  {note}")
     return statistics.median(rates)
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Results have no latency where too few tasks were done."""
+    return "none" if seconds is None else f"{seconds * 1000:.1f}"
 
 
 if __name__ == "__main__":
