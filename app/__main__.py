@@ -1,4 +1,5 @@
-"""The one entry point of everything deployed: `python -m app web|worker|beat|flower|consumer`, and `alive` for probes.
+"""The one entry point of everything deployed: `python -m app web|worker|beat|flower|consumer|marketplace`, and `alive`
+for probes.
 
 Each command imports what it needs when it runs: a probe must not load Celery.
 """
@@ -75,6 +76,14 @@ def consumer() -> None:
     from app.plain.consumer import run_consumer
 
     _run(run_consumer)
+
+
+@main.command()
+def marketplace() -> None:
+    """The Open Service Broker that sells vhosts of a RabbitMQ in a platform's marketplace. See docs/marketplace.md."""
+    from app.marketplace.serve import main as serve
+
+    _run(serve)
 
 
 @main.command()

@@ -11,12 +11,15 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
 
+from app.broker.authority import authority_file
 from app.broker.url import AddressError, BrokerAddress, parse_url
 
 log = logging.getLogger(__name__)
@@ -134,9 +137,9 @@ def _only_rabbit(bindings: list[tuple[str, Any, set[str]]], source: str, from_ur
 
 def _from_values(values: Mapping[str, Any], source: str, from_url: FromUrl) -> BrokerAddress:
     """An address from a binding's values: an amqp URI, or host, port, username, password and vhost in parts."""
-    uri = next(_amqp_uris(values), None)
-    if uri:
-        return from_url(uri, source)
+    uris = _amqp_uris(values)
+    if uris:
+        return _trusting(_all_nodes(uris, source, from_url), values)
     host = values.get("host") or values.get("hostname")
     user, password = values.get("username") or values.get("user"), values.get("password")
     if not host or not user or password is None:
@@ -146,19 +149,39 @@ def _from_values(values: Mapping[str, Any], source: str, from_url: FromUrl) -> B
     )
     address = from_url(f"{'amqps' if tls else 'amqp'}://{host}:{values.get('port') or (5671 if tls else 5672)}", source)
     vhost = values.get("vhost") or values.get("virtual_host") or values.get("virtual-host") or "/"
-    return BrokerAddress(
-        address.hosts, str(user), str(password), str(vhost), address.tls, address.ca_file, address.source
-    )
+    return _trusting(replace(address, user=str(user), password=str(password), vhost=str(vhost)), values)
 
 
-def _amqp_uris(values: Any) -> Iterator[str]:
-    """Every amqp URI among a binding's values, however deep: providers nest them differently."""
-    nested = values.values() if isinstance(values, Mapping) else values if isinstance(values, list) else ()
-    for value in nested:
-        if isinstance(value, str) and value.startswith(("amqp://", "amqps://")):
-            yield value
-        elif isinstance(value, Mapping | list):
-            yield from _amqp_uris(value)
+def _amqp_uris(values: Any) -> list[str]:
+    """Every amqp URI among a binding's values, however deep: providers nest them differently.
+
+    The least deep ones first: what stands at the top is what the provider recommends.
+    """
+    found, level = [], [values]
+    while level:
+        inside = [v for each in level for v in (each.values() if isinstance(each, Mapping) else each)]
+        found += [value for value in inside if isinstance(value, str) and value.startswith(("amqp://", "amqps://"))]
+        level = [value for value in inside if isinstance(value, Mapping | list)]
+    return found
+
+
+def _all_nodes(uris: list[str], source: str, from_url: FromUrl) -> BrokerAddress:
+    """The first URI's address, with the hosts of those that differ from it in nothing else: one cluster's nodes."""
+    first = from_url(uris[0], source)
+    hosts = list(first.hosts)
+    for uri in uris[1:]:
+        with suppress(AddressError):
+            other = from_url(uri, source)
+            if replace(other, hosts=first.hosts) == first:
+                hosts += [host for host in other.hosts if host not in hosts]
+    return replace(first, hosts=tuple(hosts))
+
+
+def _trusting(address: BrokerAddress, values: Any) -> BrokerAddress:
+    """With the authority that the binding brings, unless WARREN_BROKER_CA has named one."""
+    if address.tls and not address.ca_file:
+        return replace(address, ca_file=authority_file(values, address.source))
+    return address
 
 
 def _read(path: Path, source: str) -> str:

@@ -1,13 +1,10 @@
 """Runs the front end under granian: some processes, each with some threads (`web` in stack.yml)."""
 
-import errno
 import logging
 import os
 import shutil
 import signal
-import socket
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,16 +16,13 @@ from app.service_manager import ready
 from app.settings import Settings
 from app.web.auth import is_loopback
 from app.web.sessions import session_key
+from app.wsgi import check_port, end_with_parent
 
 if TYPE_CHECKING:
     from app.web.api import Api
 
 # Seconds that running requests are given to end. Waiting ones are answered at once when the process is told to stop.
 STOP_WITHIN = 8
-# Seconds between two looks whether the main process is still there.
-PARENT_CHECK = 0.5
-# A killed front end's processes may still hold the port that long.
-PORT_PATIENCE = 3.0
 
 _prepared: "Api | None" = None
 
@@ -94,7 +88,7 @@ def application() -> "Api":
     services = app.extensions[EXTENSION]
     services.publisher.start()
     _on_stop(services.stopping)
-    threading.Thread(target=_end_with, args=(os.getppid(),), name="parent-watch", daemon=True).start()
+    end_with_parent()
     # The socket is open by now: requests wait in it until this process takes them.
     ready("serving")
     return app
@@ -114,13 +108,6 @@ def _on_stop(stopping: threading.Event) -> None:
     threading.Thread(target=wait, name="stop-watch", daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
-    """Stop when the main process is gone, even by SIGKILL: nobody else could stop us, and the port would stay taken."""
-    while os.getppid() == parent:
-        time.sleep(PARENT_CHECK)
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 def _check_listen(settings: Settings) -> None:
     """Raises UsageError for an address that may not be listened on, or cannot: granian would print a traceback."""
     host, port = settings.warren_host.strip("[]"), settings.warren_port
@@ -129,18 +116,7 @@ def _check_listen(settings: Settings) -> None:
             f"WARREN_HOST is {host}, which others can reach, and there is no token: set WARREN_TOKEN or "
             "WARREN_TOKEN_FILE, or WARREN_HOST=127.0.0.1"
         )
-    deadline = time.monotonic() + PORT_PATIENCE
-    while True:
-        try:
-            socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
-            return
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
-                time.sleep(0.1)
-                continue
-            raise click.UsageError(
-                f"cannot listen on {host} port {port}: {error.strerror}; set WARREN_HOST or WARREN_PORT to another"
-            ) from error
+    check_port(host, port, "WARREN_HOST or WARREN_PORT")
 
 
 def _fresh(folder: Path) -> None:
