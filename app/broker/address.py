@@ -91,8 +91,18 @@ def _binding_root(environ: Mapping[str, str], env_file: Path, from_url: FromUrl)
     for folder in sorted(Path(root).iterdir()) if Path(root).is_dir() else []:
         if folder.is_dir():
             values = {file.name: _read(file, source).strip("\r\n") for file in folder.iterdir() if file.is_file()}
-            found.append((folder.name, values, {values.get("type", "").lower()}))
+            found.append((folder.name, _unpacked(values), {values.get("type", "").lower()}))
     return _only_rabbit(found, source, from_url)
+
+
+def _unpacked(values: dict[str, str]) -> dict[str, Any]:
+    """Cloud Foundry writes what is nested in a binding as JSON into one file."""
+    unpacked: dict[str, Any] = dict(values)
+    for name, text in values.items():
+        if text.startswith(("[", "{")):
+            with suppress(ValueError):
+                unpacked[name] = json.loads(text)
+    return unpacked
 
 
 def _kubernetes(environ: Mapping[str, str], env_file: Path, from_url: FromUrl) -> Found:
@@ -126,8 +136,13 @@ def _from_vcap(text: str, source: str, from_url: FromUrl) -> Found:
 
 
 def _only_rabbit(bindings: list[tuple[str, Any, set[str]]], source: str, from_url: FromUrl) -> Found:
-    """The one binding with an amqp URI, or else the one that is marked as RabbitMQ. (name, values, marks) each."""
-    with_uri = [(name, values) for name, values, _ in bindings if any(_amqp_uris(values))]
+    """The one binding with an amqp URI, or else the one that is marked as RabbitMQ. (name, values, marks) each.
+
+    Others speak some AMQP too. RabbitMQ's URIs hold a login.
+    """
+    with_uri = [(name, values) for name, values, _ in bindings if _amqp_uris(values)]
+    with_login = [(name, values) for name, values in with_uri if any("@" in uri for uri in _amqp_uris(values))]
+    with_uri = with_login or with_uri
     chosen = with_uri or [(name, values) for name, values, marks in bindings if marks & _MARKS]
     if len(chosen) > 1:
         names = ", ".join(name for name, _ in chosen)

@@ -13,8 +13,8 @@ from typing import Any
 
 from app.broker.url import AddressError
 
-# Whatever the depth: anynines and our own marketplace; RabbitMQ's own operators; IBM Cloud, in base64.
-_NAMES = {"cacrt", "ca.crt", "ca_certificate", "certificate_base64"}
+# At any depth: our own marketplace; Kubernetes' TLS secrets; IBM Cloud, in base64.
+_NAMES = {"cacrt", "ca.crt", "certificate_base64"}
 _PEM = "-----BEGIN CERTIFICATE-----"
 
 
