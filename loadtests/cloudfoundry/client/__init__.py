@@ -1,0 +1,15 @@
+"""A thin client of Cloud Foundry's v3 API: what the Pulumi program and the target `cloudfoundry` need, and no more.
+
+login, cf_cli, auth   which foundation, as whom
+transport             requests, retries, error answers
+pages, jobs           lists; what goes on in the background
+optional              what not every foundation knows
+spaces … services     the API's resources
+instances, rollout    whether an app runs; a new release, and back
+"""
+
+from loadtests.cloudfoundry.client.client import Client
+from loadtests.cloudfoundry.client.errors import FoundationError
+from loadtests.cloudfoundry.client.login import connect
+
+__all__ = ["Client", "FoundationError", "connect"]

@@ -1,0 +1,117 @@
+"""Whether an app's instances really run: what a foundation says of its own doings is not enough.
+
+A deployment may be called finished while instances are still replaced, and an app that crashes looks like one that is
+slow to start. So the instances themselves are looked at, and the first crash is told at once, with the last lines.
+"""
+
+import time
+from collections.abc import Callable, Collection
+
+from loadtests.cloudfoundry.client import jobs
+from loadtests.cloudfoundry.client.errors import Crashed, TimedOut
+from loadtests.cloudfoundry.client.logs import Logs
+from loadtests.cloudfoundry.client.processes import Processes
+from loadtests.cloudfoundry.client.resources import Instance, Process
+from loadtests.cloudfoundry.client.transport import Transport
+
+# Seconds.
+READY = 300.0
+# An instance that crashed may come back by itself: its broker was not there yet.
+CRASH_PATIENCE = 20.0
+# Running without a break this long is running; after a crash it takes longer to be believed.
+STEADY, STEADY_AFTER_CRASH = 2.0, 10.0
+
+
+class Watch:
+    """Looks again and again at one app's instances. `kinds`: only processes of these types; None: all."""
+
+    def __init__(
+        self,
+        app: str,
+        processes: Processes,
+        logs: Logs,
+        say: Callable[[str], None],
+        crash_patience: float = CRASH_PATIENCE,
+        kinds: Collection[str] | None = None,
+    ) -> None:
+        self._app, self._processes, self._logs, self._say = app, processes, logs, say
+        self._patience, self._kinds = crash_patience, kinds
+        self._crashed: dict[str, float] = {}
+        self.states = ""
+
+    @property
+    def has_crashed(self) -> bool:
+        return bool(self._crashed)
+
+    def look(self, old: Collection[str] = ()) -> bool:
+        """Whether all wanted instances run now, none of them of the `old` instance guids. Raises Crashed."""
+        all_run, states = True, []
+        for process in self._processes.of_app(self._app):
+            if self._kinds is not None and process.type not in self._kinds:
+                continue
+            instances = self._processes.stats(process.guid) if process.instances else []
+            states += [f"{process.type}/{each.index} {each.state}" for each in instances]
+            runs = _runs(process, instances) and not any(each.instance_guid in old for each in instances)
+            all_run = all_run and runs
+            if not runs:
+                self._judge(process, instances)
+        self.states = ", ".join(states) or "no instances"
+        return all_run
+
+    def _judge(self, process: Process, instances: list[Instance]) -> None:
+        crashed = [each for each in instances if each.state == "CRASHED"]
+        if not crashed:
+            return
+        first, what = crashed[0], f"{process.type}/{crashed[0].index}"
+        if process.guid not in self._crashed:
+            self._crashed[process.guid] = time.monotonic()
+            self._say(f"{what} crashed{f' ({first.details})' if first.details else ''}; waiting whether it comes back")
+        if time.monotonic() - self._crashed[process.guid] >= self._patience:
+            # Who keeps logs by process says which; who does not tells of all the app's.
+            log = self._logs.last(self._app, source=f"APP/PROC/{process.type.upper()}") or self._logs.last(self._app)
+            raise Crashed(what, first.details or "", log)
+
+
+class Instances:
+    def __init__(self, transport: Transport, processes: Processes, logs: Logs) -> None:
+        self._transport, self._processes, self._logs = transport, processes, logs
+
+    def guids(self, app: str) -> set[str]:
+        """Of the instances that there are now, as far as the foundation tells them apart."""
+        found = (self._processes.stats(each.guid) for each in self._processes.of_app(app) if each.instances)
+        return {each.instance_guid for instances in found for each in instances if each.instance_guid}
+
+    def watch(
+        self, app: str, crash_patience: float = CRASH_PATIENCE, kinds: Collection[str] | None = None
+    ) -> Watch:  # fmt: skip
+        return Watch(app, self._processes, self._logs, self._transport.say, crash_patience, kinds)
+
+    def wait(
+        self,
+        app: str,
+        within: float = READY,
+        *,
+        watch: Watch | None = None,
+        steady: float = STEADY,
+        old: Collection[str] = (),
+    ) -> None:
+        """Until all run, and have done so for `steady` seconds. Raises Crashed, or TimedOut with the last states."""
+        watch = watch or self.watch(app)
+        since: float | None = None
+        try:
+            for passed in jobs.looks(self._transport.patience, within, "starting instances"):
+                if not watch.look(old):
+                    since = None
+                    continue
+                since = passed if since is None else since
+                if passed - since >= (max(steady, STEADY_AFTER_CRASH) if watch.has_crashed else steady):
+                    return
+        except TimedOut as error:
+            log = "".join(f"\n  {line.text}" for line in self._logs.last(app))
+            raise TimedOut(f"{error}: {watch.states}{log}") from error
+
+
+def _runs(process: Process, instances: list[Instance]) -> bool:
+    """As many as are wanted, and no others: those on their way out belong to what was before."""
+    up = [each.index for each in instances if each.state == "RUNNING" and each.routable is not False]
+    return sorted(up) == list(range(process.instances)) and len(instances) == len(up)
