@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
         lab-up lab-down lab-shell lint-hosts test-hosts test-hosts-day-two image compose-secrets test-kubernetes-unit \
-        cluster-up cluster-down tools test-cluster test-kubernetes picture lock clean
+        cluster-up cluster-down foundation-up foundation-down tools test-cluster test-kubernetes picture lock clean
 SHELL := /bin/bash
 
 # Say `make bench SHORT=1` for a run of about a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
@@ -113,6 +113,13 @@ cluster-up: setup-dev ## a throw-away Kubernetes for `pulumi up` (as root); WITH
 
 cluster-down: setup-dev ## take it away, whatever state it is in
 	@.venv/bin/python -m tests.cluster down
+
+foundation-up: setup-dev ## a throw-away Cloud Foundry on such a Kubernetes (as root)
+	@scripts/system-packages cluster engine foundation
+	@.venv/bin/python -m tests.cluster up $(ARGS)
+	@.venv/bin/python -m tests.foundation up
+
+foundation-down: cluster-down ## take both away
 
 test-cluster: setup-dev ## the cluster's own tests, as root
 	@scripts/system-packages cluster

@@ -11,7 +11,7 @@ class LongTask:
     """One `sleep`, in a pool of one's choice."""
 
     def __init__(self, front: FrontEnd, queue: str = "long", seconds: float = LONG) -> None:
-        self._front = front
+        self.front = front
         self.run = f"proof-{id(self)}"
         order = {"args": [seconds], "queue": queue}
         answer = front.post("/tasks/sleep", json=order, headers={"Warren-Run": self.run})
@@ -27,7 +27,7 @@ class LongTask:
     def ended(self, wait: int = 0) -> list[dict[str, Any]]:
         """The same, empty while it runs."""
         # A broker that has only just come back may not have its copy of the records yet.
-        records = self._front.get(f"/runs/{self.run}/records?wait={wait}").json().get("records", [])
+        records = self.front.get(f"/runs/{self.run}/records?wait={wait}").json().get("records", [])
         return records if any(record["state"] == "success" for record in records) else []
 
 

@@ -23,14 +23,20 @@ PEM = serialization.Encoding.PEM
 
 @dataclass
 class Authority:
-    """Signs in its folder: NAME.crt and NAME.key."""
+    """Signs in its folder: NAME.crt and NAME.key. One that is there already goes on."""
 
     folder: Path
     name: str
 
     def __post_init__(self) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
         self.subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"warren-{self.name}")])
+        known = self.folder / f"{self.name}.key"
+        if known.exists():
+            key = serialization.load_pem_private_key(known.read_bytes(), None)
+            assert isinstance(key, ec.EllipticCurvePrivateKey)
+            self.key = key
+            return
+        self.key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(self.subject, self.subject, self.key)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         _write(self.folder / self.name, self.key, builder.sign(self.key, hashes.SHA256()))
@@ -105,22 +111,25 @@ EXTRA_SERVICES = tuple(
 
 
 def _kubeconfig(folder: Path, user: str, server: str, to: Path) -> None:
-    """JSON is YAML."""
+    login = {f"client-{what}-data": _data(folder / f"{user}.{end}") for what, end in CLIENT.items()}
+    write_kubeconfig(folder / "ca.crt", user, login, to, server)
 
-    def data(name: str) -> str:
-        return base64.b64encode((folder / name).read_bytes()).decode()
 
+CLIENT = {"certificate": "crt", "key": "key"}
+
+
+def _data(file: Path) -> str:
+    return base64.b64encode(file.read_bytes()).decode()
+
+
+def write_kubeconfig(ca: Path, user: str, login: dict[str, str], to: Path, server: str = f"https://{API}") -> None:
+    """JSON is YAML. `server`: by default for programs inside."""
     name = "warren"
     config = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority-data": data("ca.crt")}}],
-        "users": [
-            {
-                "name": user,
-                "user": {"client-certificate-data": data(f"{user}.crt"), "client-key-data": data(f"{user}.key")},
-            }
-        ],
+        "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority-data": _data(ca)}}],
+        "users": [{"name": user, "user": login}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": user}}],
         "current-context": name,
     }

@@ -24,7 +24,11 @@ def publish(cluster: Cluster, what: str, port: int) -> str:
         raise ClusterError(f"{namespace}/{service} is headless and has no address to publish")
     target = f"{spec['clusterIP']}:{chosen}"
     # A Service that was made anew has another address, so the address is part of what is known.
-    known = f"{namespace}/{service} {target}"
+    return forwarded(cluster, f"{namespace}/{service} {target}", target, port)
+
+
+def forwarded(cluster: Cluster, known: str, target: str, port: int = 0) -> str:
+    """The address on loopback that leads to `target` inside. `known`: by what it is found again."""
     state = cluster.running()
     if known not in state.published:
         forward = [sys.executable, "-m", "tests.cluster.forward"]

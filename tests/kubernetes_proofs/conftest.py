@@ -146,7 +146,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "last: after all others, as it takes the stack away")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plain_broker(cluster: Cluster, images: dict[str, Any]) -> Iterator[str]:
     """A broker as a tutorial has it, without TLS and with one user; its address."""
     commands = Commands(cluster.folder)

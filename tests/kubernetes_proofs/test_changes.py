@@ -64,3 +64,20 @@ def test_a_deleted_worker_pod(site: Any) -> None:
     for task in tasks:
         assert_done_once(task.ends())
     assert not victims.keys() & site.whole("long", 2).keys()
+
+
+def test_new_passwords_and_certificates(site: Any) -> None:
+    """The old ones count until the last pod that has them is gone, so running tasks end as they would."""
+    before, tasks, token = restarts(site.pods()), busy(site), site.token
+    site.config["generation"] = 2
+    site.up()
+    for task in tasks:
+        task.front = site.front()  # the token is another one
+        assert_done_once(task.ends())
+    for pool, count in (("fast", 2), ("long", 2)):
+        site.whole(pool, count)
+    assert not before.keys() & restarts(site.pods("warren/pool")).keys()
+    assert site.token != token
+    assert site.front().get("/longtime_add?x=2&y=3").json() == 5
+    users = site.kubectl("exec", "rabbitmq-0", "-c", "rabbitmq", "--", "rabbitmqctl", "--silent", "list_users")
+    assert "web-1" in users and "web-2" in users

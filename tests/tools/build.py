@@ -135,7 +135,7 @@ class Progress:
 
 
 def _copy(known_to: str, module: str, pattern: str, to: Path) -> None:
-    """Files out of a module, so that Go's own cache may be emptied later."""
+    """Files out of a module, or what is in a folder of it, so that Go's own cache may be emptied later."""
     folder = PARTS[known_to].folder
     process = _go(folder, "mod", "download", "-json", f"{module}@{version_of(folder, module)}")
     out, err = process.communicate()
@@ -146,5 +146,8 @@ def _copy(known_to: str, module: str, pattern: str, to: Path) -> None:
         raise ToolsError(f"{module} holds no {pattern}; another version was pinned in {folder / 'go.mod'}?")
     to.mkdir(parents=True, exist_ok=True)
     for file in found:
+        if file.is_dir():
+            shutil.copytree(file, to, dirs_exist_ok=True, copy_function=shutil.copyfile)
+            continue
         shutil.copyfile(file, to / file.name)
         (to / file.name).chmod(0o755 if to.name == "bin" else 0o644)

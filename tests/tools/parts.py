@@ -49,6 +49,8 @@ KEDA = "github.com/kedacore/keda/v2"
 OPERATOR = "github.com/rabbitmq/cluster-operator/v2"
 COMPOSE = "github.com/docker/compose/v2"
 PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
+KORIFI = "code.cloudfoundry.org/korifi"
+HELM = "helm.sh/helm/v3"
 
 PARTS = {
     part.name: part
@@ -114,6 +116,18 @@ PARTS = {
             {f"{KEDA}/version.Version": "{version}"},
             copied=(Copied("keda", KEDA, "config/crd/bases/*.yaml", "crds"),),
         ),
+        # Cloud Foundry's API on Kubernetes. Its chart is used as it is, so `helm` has to render it.
+        Part(
+            "korifi",
+            KORIFI,
+            {name: f"{KORIFI}/{name}" for name in ("api", "controllers")},
+            {f"{KORIFI}/version.Version": "{version}"},
+            copied=(
+                Copied("korifi", KORIFI, "helm/korifi", "chart"),
+                Copied("korifi", "sigs.k8s.io/gateway-api", "config/crd/standard/*_httproutes.yaml", "crds"),
+            ),
+        ),
+        Part("helm", HELM, {"helm": f"{HELM}/cmd/helm"}),
         Part("compose", COMPOSE, {"docker-compose": f"{COMPOSE}/cmd"}, {f"{COMPOSE}/internal.Version": "{version}"}),
     )
 }

@@ -1,0 +1,15 @@
+"""What is called how, and listens where, in a foundation. Ports are inside the cluster; none of them is to be seen."""
+
+ROOT_NAMESPACE = "cf"
+NAMESPACE = "korifi"
+# Who may do everything; also the one user there is. A service account's name, so that its tokens count as well.
+ADMIN = "admin"
+ADMIN_USER = f"system:serviceaccount:{ROOT_NAMESPACE}:{ADMIN}"
+BUILDER = "warren"
+STACK = "cflinuxfs4"  # what manifests ask for; here it is Debian
+DOMAIN = "apps.foundation.test"
+PULL_SECRET = "image-registry-credentials"
+
+REGISTRY = "127.0.0.1:5000"  # containerd and Korifi speak plain HTTP to a registry on loopback
+API_PORT, TOKENS_PORT, ROUTER_PORT = 9000, 9001, 80
+WEBHOOKS_PORT, HEALTH_PORT = 9443, 8081
