@@ -73,8 +73,8 @@ SHAPES: dict[str, tuple[dict[str, Any], str, str, bool]] = {
         "geheim",
         False,
     ),
-    # docs.vmware.com/en/VMware-Tanzu-RabbitMQ-for-Tanzu-Application-Service/2.4/tanzu-rabbitmq/GUID-reference.html, with
-    # TLS, and without what stands at the top: `protocols` alone is enough
+    # docs.vmware.com/en/VMware-Tanzu-RabbitMQ-for-Tanzu-Application-Service/2.4/tanzu-rabbitmq/GUID-reference.html,
+    # with TLS, and without what stands at the top: `protocols` alone is enough
     "Tanzu RabbitMQ, TLS, nested protocols only": (
         {
             "name": "mq",
@@ -144,7 +144,7 @@ SHAPES: dict[str, tuple[dict[str, Any], str, str, bool]] = {
         "geheim",
         True,
     ),
-    # docs.anynines.com, "Using Services in Apps" (…/application-developer/common/a9s-ad-common-using-services-in-apps): no vhost
+    # docs.anynines.com/docs/application-developer/common/a9s-ad-common-using-services-in-apps: no vhost
     "anynines a9s Messaging": (
         {
             "name": "mq",

@@ -15,10 +15,13 @@ import requests
 
 from loadtests.local.ports import free_ports
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SMALL, LARGE = "b3a1e2a4-0a53-4e4e-9a0c-2f1c6a7d9e01", "b3a1e2a4-0a53-4e4e-9a0c-2f1c6a7d9e02"
+# A plan of the tests' own, beside the shipped ones.
+TINY = "tiny"
 SERVICE = "5c0d9f53-6b0f-4f3c-9c5e-8f2f4f0f7a51"
 LOGIN = ("foundation", "shown by the platform: ü")
+KEY = "0123456789abcdef" * 4
 
 
 class Foundation:
@@ -29,6 +32,7 @@ class Foundation:
         self.session.trust_env, self.session.verify = False, verify
         self.session.auth = tuple(part.encode() for part in LOGIN)
         self.session.headers["X-Broker-API-Version"] = "2.17"
+        self.passwords: set[str] = set()
 
     def ask(self, method: str, path: str, body: Any = None, **query: str) -> requests.Response:
         return self.session.request(method, f"{self.url}/v2/{path}", json=body, params=query, timeout=60)
@@ -44,7 +48,10 @@ class Foundation:
 
     def bind(self, instance: str, binding: str, plan: str = SMALL, more: Any = None) -> requests.Response:
         body = {"service_id": SERVICE, "plan_id": plan, "bind_resource": {"app_guid": "app"}} | (more or {})
-        return self.ask("PUT", f"service_instances/{instance}/service_bindings/{binding}", body)
+        answer = self.ask("PUT", f"service_instances/{instance}/service_bindings/{binding}", body)
+        if answer.ok:
+            self.passwords.add(answer.json()["credentials"]["password"])
+        return answer
 
     def unbind(self, instance: str, binding: str, plan: str = SMALL) -> requests.Response:
         path = f"service_instances/{instance}/service_bindings/{binding}"
@@ -78,7 +85,7 @@ def new() -> str:
 
 def settings(folder: Path, api: str, api_password: str, brokers: str, **more: str) -> dict[str, str]:
     """The environment of a marketplace broker; its secrets in files in `folder`."""
-    files = {"login": ":".join(LOGIN), "key": "k" * 40, "api-login": f"admin:{api_password}"}
+    files = {"login": ":".join(LOGIN), "key": KEY, "api-login": f"admin:{api_password}"}
     for name, text in files.items():
         (folder / name).write_text(text + "\n")
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
