@@ -33,7 +33,7 @@ def render(cluster: Cluster, api: str, tokens: str) -> Rendered:
     """`api`, `tokens`: the addresses by which clients reach the API and the token issuer."""
     host, _, port = api.partition(":")
     values: dict[str, Any] = {
-        "adminUserName": names.ADMIN_USER,
+        "adminUserName": names.CERTIFIED,
         "defaultAppDomainName": names.DOMAIN,
         "containerRepositoryPrefix": f"{names.REGISTRY}/korifi/",
         "api": {"apiServer": {"url": host, "port": int(port), "internalPort": names.API_PORT}},
@@ -72,8 +72,8 @@ def sort(text: str, authority: Path) -> Rendered:
             rendered.webhooks.append(each)
         elif kind and kind not in LEFT_OUT:
             rendered.objects.append(each)
-    # The API reads logs from itself.
+    # The API reads logs from itself, at a name to which it adds no port.
     for settings in rendered.settings["api"].values():
         if "internalFQDN" in settings:
-            settings["internalFQDN"] = "127.0.0.1"
+            settings["internalFQDN"] = f"127.0.0.1:{names.API_PORT}"
     return rendered

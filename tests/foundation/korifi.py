@@ -84,7 +84,7 @@ class Foundation:
         """One for all who serve, where each of them looks for it."""
         authority = Authority(self.cluster.pki, "ca")
         authority.sign("foundation", "foundation", served=("127.0.0.1", "localhost"))
-        authority.sign("cf-admin", names.ADMIN_USER)
+        authority.sign(names.CERTIFIED, names.CERTIFIED)
         for folder in (self.folder / "tls", self.folder / "tmp/k8s-webhook-server/serving-certs"):
             folder.mkdir(parents=True, exist_ok=True)
             for end in ("crt", "key"):
@@ -112,6 +112,7 @@ class Foundation:
             [
                 *rendered.objects,
                 _object("v1", "ServiceAccount", names.ADMIN, names.ROOT_NAMESPACE),
+                _rights(),
                 {
                     **_object("v1", "Secret", names.PULL_SECRET, names.ROOT_NAMESPACE),
                     "type": "kubernetes.io/dockerconfigjson",
@@ -177,6 +178,15 @@ class Foundation:
     def _builder_ready(self) -> bool:
         info = self.kubectl.get("builderinfo", names.BUILDER, "-n", names.ROOT_NAMESPACE)
         return any(each["status"] == "True" for each in info.get("status", {}).get("conditions", []))
+
+
+def _rights() -> dict[str, Any]:
+    """What the chart gives to the user with the certificate, for the one with tokens: in each organization to come."""
+    binding = _object("rbac.authorization.k8s.io/v1", "RoleBinding", "warren-admin")
+    binding["metadata"]["annotations"] = {"cloudfoundry.org/propagate-cf-role": "true"}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "korifi-controllers-admin"}
+    subject = {"kind": "ServiceAccount", "name": names.ADMIN, "namespace": names.ROOT_NAMESPACE}
+    return {**binding, "roleRef": role, "subjects": [subject]}
 
 
 def _object(version: str, kind: str, name: str, namespace: str = names.ROOT_NAMESPACE) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 ROOT_NAMESPACE = "cf"
 NAMESPACE = "korifi"
-# Who may do everything; also the one user there is. A service account's name, so that its tokens count as well.
-ADMIN = "admin"
-ADMIN_USER = f"system:serviceaccount:{ROOT_NAMESPACE}:{ADMIN}"
+# Who may do everything: a user with a certificate, and the one whose tokens are issued.
+CERTIFIED, ADMIN = "cf-admin", "admin"
 BUILDER = "warren"
 STACK = "cflinuxfs4"  # what manifests ask for; here it is Debian
 DOMAIN = "apps.foundation.test"
