@@ -8,13 +8,27 @@ import pytest
 
 from loadtests.cloudfoundry.client import Client
 from loadtests.cloudfoundry.client.auth import Auth, RefreshToken
-from loadtests.cloudfoundry.client.transport import Patience
+from loadtests.cloudfoundry.client.patience import Patience
 from tests.cloudfoundry.fake.api_uaa import REFRESH
 from tests.cloudfoundry.fake.server import Server, serving
 from tests.cloudfoundry.fake.state import Foundation
 
 # As everywhere, in hundredths.
-QUICK = Patience(connect=2, read=5, backoff=0.01, backoff_most=0.05, retry_after=5, poll=0.01, poll_most=0.02)
+QUICK = Patience(
+    connect=2,
+    read=5,
+    backoff=0.01,
+    backoff_most=0.05,
+    retry_after=5,
+    poll=0.01,
+    poll_most=0.02,
+    start_answer=0.3,
+    ready=5,
+    crash=0.1,
+    steady=0.02,
+    steady_after_crash=0.1,
+    settled=0.2,
+)
 
 
 @pytest.fixture

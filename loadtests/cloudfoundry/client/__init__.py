@@ -1,7 +1,8 @@
 """A thin client of Cloud Foundry's v3 API: what the Pulumi program and the target `cloudfoundry` need, and no more.
 
 login, cf_cli, auth   which foundation, as whom
-transport             requests, retries, error answers
+transport, answers    requests, retries, error answers
+patience, errors      how long we wait; what goes wrong, in the foundation's words
 pages, jobs           lists; what goes on in the background
 optional              what not every foundation knows
 spaces … services     the API's resources

@@ -10,9 +10,7 @@ from loadtests.cloudfoundry.client.resources import App, Revision, Task
 from loadtests.cloudfoundry.client.services import to
 from loadtests.cloudfoundry.client.transport import Transport
 
-# Seconds. Korifi answers a start only when all instances run, minutes later when they crash: nobody waits for that
-# answer, for the instances themselves say it sooner. A stop it answers when all have ended, as long as that may take.
-START_ANSWER = 5.0
+# Seconds. Korifi answers a stop when all instances have ended, as long as that may take.
 STOP = 300.0
 TASK_ENDED = ("SUCCEEDED", "FAILED")
 
@@ -78,7 +76,8 @@ class Apps:
     def start(self, app: str) -> None:
         """Ask for it. Whether instances run is told by `instances.wait`."""
         try:
-            self._transport.request("POST", f"/v3/apps/{app}/actions/start", safe=True, read=START_ANSWER)
+            read = self._transport.patience.start_answer
+            self._transport.request("POST", f"/v3/apps/{app}/actions/start", safe=True, read=read)
         except Unreachable as error:
             if not error.sent:
                 raise

@@ -1,4 +1,4 @@
-"""Who we are to a foundation. Each kind hands `requests` the Authorization header, and renews it where that can be."""
+"""Who we are to a foundation: the Authorization header that goes with each request, and its renewal."""
 
 import base64
 import json
@@ -7,9 +7,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import requests
-from requests.auth import AuthBase
 
 from loadtests.cloudfoundry.client.errors import ApiError, LoginError
 
@@ -22,10 +19,11 @@ CF_CLI = "cf"
 AskUaa = Callable[[dict[str, str], tuple[str, str]], dict[str, Any]]
 
 
-class Auth(AuthBase):
-    """Puts `header` on each request. As requests' own kind of login it is kept from other hosts, and from ~/.netrc."""
+class Auth:
+    """A login."""
 
     def header(self) -> str:
+        """What goes with a request, as `Authorization`."""
         raise NotImplementedError
 
     def renew(self, refused: str) -> bool:
@@ -34,10 +32,6 @@ class Auth(AuthBase):
 
     def connect(self, ask: AskUaa) -> None:
         """Where tokens come from; for those that need one."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self.header()
-        return request
 
 
 class BearerToken(Auth):

@@ -8,6 +8,7 @@ from loadtests.cloudfoundry.client.auth import Auth
 from loadtests.cloudfoundry.client.errors import LoginError
 from loadtests.cloudfoundry.client.instances import Instances
 from loadtests.cloudfoundry.client.logs import Logs
+from loadtests.cloudfoundry.client.patience import Patience
 from loadtests.cloudfoundry.client.processes import Processes
 from loadtests.cloudfoundry.client.resources import Space
 from loadtests.cloudfoundry.client.rollout import Rollout
@@ -15,7 +16,7 @@ from loadtests.cloudfoundry.client.routes import Routes
 from loadtests.cloudfoundry.client.services import Services
 from loadtests.cloudfoundry.client.spaces import Spaces
 from loadtests.cloudfoundry.client.staging import Staging
-from loadtests.cloudfoundry.client.transport import Patience, Transport
+from loadtests.cloudfoundry.client.transport import Transport
 
 
 class Client:

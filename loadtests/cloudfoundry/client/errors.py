@@ -36,7 +36,7 @@ class ApiError(FoundationError):
 
     def unknown_field(self, name: str) -> bool:
         """Whether the foundation refused the request because it does not know this field of it."""
-        words = re.compile(rf"unknown field\S*\W+.*\b{re.escape(name)}\b", re.IGNORECASE | re.DOTALL)
+        words = re.compile(rf"(unknown field|unsupported key)\S*\W+.*\b{re.escape(name)}\b", re.IGNORECASE | re.DOTALL)
         return self.status in (400, 422) and any(words.search(problem.detail) for problem in self.problems)
 
 

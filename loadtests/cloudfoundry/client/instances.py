@@ -14,13 +14,6 @@ from loadtests.cloudfoundry.client.processes import Processes
 from loadtests.cloudfoundry.client.resources import Instance, Process
 from loadtests.cloudfoundry.client.transport import Transport
 
-# Seconds.
-READY = 300.0
-# An instance that crashed may come back by itself: its broker was not there yet.
-CRASH_PATIENCE = 20.0
-# Running without a break this long is running; after a crash it takes longer to be believed.
-STEADY, STEADY_AFTER_CRASH = 2.0, 10.0
-
 
 class Watch:
     """Looks again and again at one app's instances. `kinds`: only processes of these types; None: all."""
@@ -31,7 +24,7 @@ class Watch:
         processes: Processes,
         logs: Logs,
         say: Callable[[str], None],
-        crash_patience: float = CRASH_PATIENCE,
+        crash_patience: float,
         kinds: Collection[str] | None = None,
     ) -> None:
         self._app, self._processes, self._logs, self._say = app, processes, logs, say
@@ -81,30 +74,30 @@ class Instances:
         found = (self._processes.stats(each.guid) for each in self._processes.of_app(app) if each.instances)
         return {each.instance_guid for instances in found for each in instances if each.instance_guid}
 
-    def watch(
-        self, app: str, crash_patience: float = CRASH_PATIENCE, kinds: Collection[str] | None = None
-    ) -> Watch:  # fmt: skip
-        return Watch(app, self._processes, self._logs, self._transport.say, crash_patience, kinds)
+    def watch(self, app: str, kinds: Collection[str] | None = None) -> Watch:
+        transport = self._transport
+        return Watch(app, self._processes, self._logs, transport.say, transport.patience.crash, kinds)
 
     def wait(
         self,
         app: str,
-        within: float = READY,
+        within: float | None = None,
         *,
         watch: Watch | None = None,
-        steady: float = STEADY,
+        steady: float | None = None,
         old: Collection[str] = (),
     ) -> None:
         """Until all run, and have done so for `steady` seconds. Raises Crashed, or TimedOut with the last states."""
-        watch = watch or self.watch(app)
+        patience, watch = self._transport.patience, watch or self.watch(app)
+        within, steady = within or patience.ready, patience.steady if steady is None else steady
         since: float | None = None
         try:
-            for passed in jobs.looks(self._transport.patience, within, "starting instances"):
+            for passed in jobs.looks(patience, within, "starting instances"):
                 if not watch.look(old):
                     since = None
                     continue
                 since = passed if since is None else since
-                if passed - since >= (max(steady, STEADY_AFTER_CRASH) if watch.has_crashed else steady):
+                if passed - since >= (max(steady, patience.steady_after_crash) if watch.has_crashed else steady):
                     return
         except TimedOut as error:
             log = "".join(f"\n  {line.text}" for line in self._logs.last(app))

@@ -9,8 +9,9 @@ import requests
 
 from loadtests.cloudfoundry.client.errors import ApiError, JobFailed, TimedOut
 from loadtests.cloudfoundry.client.pages import parse
+from loadtests.cloudfoundry.client.patience import Patience
 from loadtests.cloudfoundry.client.resources import Job
-from loadtests.cloudfoundry.client.transport import Patience, Transport
+from loadtests.cloudfoundry.client.transport import Transport
 
 # Seconds. Service brokers may take minutes for an instance.
 JOB = 600.0

@@ -13,7 +13,7 @@ from loadtests.cloudfoundry.client import cf_cli
 from loadtests.cloudfoundry.client.auth import Auth, BearerToken, ClientCertificate, ClientCredentials, RefreshToken
 from loadtests.cloudfoundry.client.client import Client
 from loadtests.cloudfoundry.client.errors import LoginError
-from loadtests.cloudfoundry.client.transport import Patience
+from loadtests.cloudfoundry.client.patience import Patience
 
 LOGINS = "CF_TOKEN, CF_CLIENT_ID and CF_CLIENT_SECRET, CF_REFRESH_TOKEN, or CF_CERTIFICATE and CF_KEY"
 

@@ -22,7 +22,7 @@ from typing import Any
 from loadtests.cloudfoundry.client import jobs, optional
 from loadtests.cloudfoundry.client.apps import Apps
 from loadtests.cloudfoundry.client.errors import ApiError, Crashed, FoundationError, RolloutFailed, TimedOut
-from loadtests.cloudfoundry.client.instances import READY, STEADY, Instances
+from loadtests.cloudfoundry.client.instances import Instances
 from loadtests.cloudfoundry.client.pages import parse
 from loadtests.cloudfoundry.client.processes import Processes
 from loadtests.cloudfoundry.client.resources import Deployment
@@ -35,9 +35,8 @@ OPTIONAL = {
     "options": "it replaces as many instances at a time as it likes",
     "strategy": "it replaces instances in its own way",
 }
-# Seconds without a change before instances that the foundation does not tell apart count as the new ones.
-SETTLED = 5.0
 ACTIVE = "ACTIVE"
+RESOURCE_NOT_FOUND = 10010  # as against a call that is not known
 
 
 class Rollout:
@@ -48,7 +47,7 @@ class Rollout:
         self._staging, self._instances = staging, instances
 
     def release(
-        self, app: str, droplet: str, *, at_a_time: int = 1, within: float = READY, back: bool = True
+        self, app: str, droplet: str, *, at_a_time: int = 1, within: float | None = None, back: bool = True
     ) -> Deployment | None:
         """Until all instances are of that droplet and run. None: without a deployment, so with a gap.
 
@@ -82,14 +81,14 @@ class Rollout:
         try:
             return optional.ask(self._created, body, OPTIONAL, self._transport.say)
         except ApiError as error:
-            if error.status != 404 or self._apps_gone(app):
+            if error.status != 404 or error.has(RESOURCE_NOT_FOUND):
                 raise
             self._transport.say("this foundation has no deployments: the app is stopped and started, with a gap")
         self._staging.choose(app, droplet)
         self._apps.restart(app)
         return None
 
-    def undo(self, app: str, deployment: Deployment | None, before: str, within: float = READY) -> None:
+    def undo(self, app: str, deployment: Deployment | None, before: str, within: float | None = None) -> None:
         """Bring the droplet from before back. Returns when its instances run."""
         if deployment and self._cancelled(deployment.guid):
             self._end(deployment.guid, within)
@@ -98,7 +97,9 @@ class Rollout:
         old = self._instances.guids(app)
         self._follow(app, self.deploy(app, before), old, within)
 
-    def restart_in_batches(self, app: str, at_a_time: int = 1, within: float = READY) -> Iterator[tuple[str, int]]:
+    def restart_in_batches(
+        self, app: str, at_a_time: int = 1, within: float | None = None
+    ) -> Iterator[tuple[str, int]]:
         """End instances, so many at a time, and wait for others in their place; yields each (process type, index)."""
         for process in self._processes.of_app(app):
             for first in range(0, process.instances, at_a_time):
@@ -106,7 +107,7 @@ class Rollout:
                 old = {each.instance_guid or "" for each in self._processes.stats(process.guid) if each.index in batch}
                 for index in batch:
                     self._processes.end_instance(process.guid, index)
-                self._instances.wait(app, within, old=old - {""}, steady=STEADY if old - {""} else SETTLED)
+                self._instances.wait(app, within, old=old - {""}, steady=self._steady(old - {""}))
                 yield from ((process.type, index) for index in batch)
 
     def get(self, deployment: str) -> Deployment:
@@ -115,22 +116,31 @@ class Rollout:
     def _created(self, body: dict[str, Any]) -> Deployment:
         return parse(Deployment, self._transport.send("POST", "/v3/deployments", body))
 
-    def _follow(self, app: str, deployment: Deployment | None, old: set[str], within: float) -> None:
+    def _follow(self, app: str, deployment: Deployment | None, old: set[str], within: float | None) -> None:
         watch = self._instances.watch(app)
         if deployment:
             found = self._end(deployment.guid, within, watch.look)
             if found.status.reason not in ("", "DEPLOYED"):
                 raise RolloutFailed(f"the foundation ended it: {found.status.reason}", rolled_back=False)
-        self._instances.wait(app, within, watch=watch, old=old, steady=STEADY if old else SETTLED)
+        self._instances.wait(app, within, watch=watch, old=old, steady=self._steady(old))
 
-    def _end(self, deployment: str, within: float, look: Callable[[], object] = lambda: None) -> Deployment:
+    def _end(self, deployment: str, within: float | None, look: Callable[[], object] = lambda: None) -> Deployment:
         def get() -> Deployment:
             look()
             return self.get(deployment)
 
+        patience = self._transport.patience
         return jobs.until(
-            get, lambda found: found.status.value != ACTIVE, self._transport.patience, within, "the deployment"
+            get,
+            lambda found: found.status.value != ACTIVE,
+            patience,
+            within or patience.ready,
+            "the deployment",
         )
+
+    def _steady(self, old: set[str]) -> float:
+        """Instances that can be told apart need no time to settle."""
+        return self._transport.patience.steady if old else self._transport.patience.settled
 
     def _cancelled(self, deployment: str) -> bool:
         try:
@@ -141,10 +151,3 @@ class Rollout:
             self._transport.say("the deployment cannot be cancelled here: the release from before is deployed again")
             return False
         return True
-
-    def _apps_gone(self, app: str) -> bool:
-        try:
-            self._apps.get(app)
-        except ApiError as error:
-            return error.status == 404
-        return False

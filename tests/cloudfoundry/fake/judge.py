@@ -1,6 +1,8 @@
 """Requests and answers against the API's published document. What it says wrongly is put right here, and named."""
 
 import copy
+import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,29 +30,37 @@ def document() -> dict[str, Any]:
 
 
 @cache
-def _api(url: str) -> OpenAPI:
-    return OpenAPI.from_dict(copy.deepcopy(document()) | {"servers": [{"url": url}]})
+def _api() -> OpenAPI:
+    return OpenAPI.from_dict(copy.deepcopy(document()) | {"servers": [{"url": HERE}]})
+
+
+class _Asked(WerkzeugOpenAPIRequest):
+    """Wherever we listen, for the document names one server."""
+
+    @property
+    def host_url(self) -> str:
+        return HERE
 
 
 # YAML and zips, which the document calls texts.
 NOT_JSON = ("/actions/apply_manifest", "/manifest_diff", "/upload")
 
 
-def request(url: str, asked: Request) -> str:
+def request(asked: Request) -> str:
     """What is wrong with a request; empty when nothing is."""
     if asked.path.endswith(NOT_JSON):
         return ""
     try:
-        _api(url).validate_request(WerkzeugOpenAPIRequest(asked))
+        _api().validate_request(_Asked(asked))
     except OpenAPIError as error:
         return _why(error)
-    return ""
+    return ", ".join(_unknown(_schema(asked), asked.get_json(silent=True)))
 
 
-def answer(url: str, asked: Request, given: Response) -> str:
+def answer(asked: Request, given: Response) -> str:
     """The same of an answer."""
     try:
-        _api(url).validate_response(WerkzeugOpenAPIRequest(asked), WerkzeugOpenAPIResponse(given))
+        _api().validate_response(_Asked(asked), WerkzeugOpenAPIResponse(given))
     except OpenAPIError as error:
         return _why(error)
     return ""
@@ -60,3 +70,34 @@ def _why(error: OpenAPIError) -> str:
     cause = error.__cause__
     details = [f"{'.'.join(map(str, each.path))}: {each.message}" for each in getattr(cause, "schema_errors", [])]
     return "; ".join(details)[:600] or str(cause or error)[:600]
+
+
+def _schema(asked: Request) -> Any:
+    """Of the request's body; {} when it has none."""
+    for path, calls in document()["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), asked.path) and (call := calls.get(asked.method.lower())):
+            body = _resolved(call.get("requestBody") or {})
+            return body.get("content", {}).get("application/json", {}).get("schema", {})
+    return {}
+
+
+def _unknown(schema: Any, body: Any, where: str = "") -> Iterator[str]:
+    """Fields that a foundation would refuse: the document lets any pass, the API none that it does not know."""
+    schema = _resolved(schema)
+    properties = schema.get("properties")
+    if not isinstance(body, dict) or not properties or schema.get("additionalProperties"):
+        return
+    for key, value in body.items():
+        if key not in properties:
+            yield f"unknown field {where}{key}"
+        else:
+            yield from _unknown(properties[key], value, f"{where}{key}.")
+
+
+def _resolved(part: Any) -> Any:
+    while "$ref" in part:
+        found: Any = document()
+        for step in part["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        part = found
+    return part

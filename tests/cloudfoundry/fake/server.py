@@ -1,14 +1,17 @@
 """The fake foundation over HTTP."""
 
 import re
+import socket
+import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
-from werkzeug.serving import make_server
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.cloudfoundry.fake import api_apps, api_deployments, api_services, api_spaces, api_uaa, judge
 from tests.cloudfoundry.fake.state import Foundation, Refused
@@ -17,7 +20,7 @@ from tests.cloudfoundry.fake.state import Foundation, Refused
 @dataclass
 class Trouble:
     """For the next `times` requests that fit: this answer. `after`: the request is carried out all the same, and only
-    its answer is lost on the way. `drop`: no answer at all."""
+    its answer is lost on the way. `status` 0: the connection breaks. `delay`: seconds before the answer."""
 
     method: str
     path: str
@@ -26,13 +29,17 @@ class Trouble:
     headers: dict[str, str] = field(default_factory=dict)
     body: str = "502 Bad Gateway: Registered endpoint failed to handle the request."
     after: bool = False
+    delay: float = 0.0
 
     def fits(self) -> bool:
         return self.times > 0 and request.method == self.method and bool(re.search(self.path, request.path))
 
     def answer(self) -> Response:
         self.times -= 1
-        return Response(self.body, self.status, self.headers, content_type="text/plain")
+        time.sleep(self.delay)
+        if not self.status:
+            request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        return Response(self.body, self.status or 502, self.headers, content_type="text/plain")
 
 
 @dataclass
@@ -54,13 +61,18 @@ class Server:
         return self.troubles[-1]
 
 
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: Any) -> None:
+        """Tests tell what was asked by `Server.asked`."""
+
+
 @contextmanager
-def serving(foundation: Foundation) -> Iterator[Server]:
+def serving(foundation: Foundation, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """Until left; `foundation.url` is where."""
     server = Server(foundation)
-    http = make_server("127.0.0.1", 0, _app(server), threaded=True)
-    foundation.url = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    http = make_server("127.0.0.1", 0, _app(server), threaded=True, request_handler=_Quiet, ssl_context=tls)
+    foundation.url = f"http{'s' if tls else ''}://127.0.0.1:{http.server_port}"
+    thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield server
@@ -81,19 +93,19 @@ def _app(server: Server) -> Flask:
         server.asked.append((request.method, request.path))
         for trouble in server.troubles:
             if trouble.fits() and not trouble.after:
+                g.trouble = True
                 return trouble.answer()
         if not request.path.startswith("/v3/"):
             return None
         if not server.uaa.accepts(request.headers.get("Authorization", "")):
             return _error(Refused(401, 1000, "InvalidAuthToken", "Invalid Auth Token"))
-        if wrong := judge.request(foundation.url, request):
+        if wrong := judge.request(request):
             server.complaints.append(f"{request.method} {request.path}: asked: {wrong}")
         return None
 
     @app.after_request
     def after(given: Response) -> Response:
-        ours = given.mimetype == "text/plain" and given.status_code >= 400
-        if request.path.startswith("/v3/") and not ours and (wrong := judge.answer(foundation.url, request, given)):
+        if request.path.startswith("/v3/") and "trouble" not in g and (wrong := judge.answer(request, given)):
             server.complaints.append(f"{request.method} {request.path}: answered {given.status_code}: {wrong}")
         for trouble in server.troubles:
             if trouble.after and trouble.fits():
