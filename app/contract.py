@@ -1,6 +1,7 @@
 """stack.yml as typed values: the only reader of that file. What cannot work is refused here, by `contract_rules`."""
 
 import os
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -124,6 +125,25 @@ class ContractError(ValueError):
     def __init__(self, path: Path, complaints: list[Complaint]) -> None:
         self.path, self.complaints = path, complaints
         super().__init__("\n".join(f"{path}: {complaint}" for complaint in complaints))
+
+
+def load_overlaid(path: str | Path, above: dict[str, Any]) -> tuple[Contract, str]:
+    """A stack.yml with `above` laid over it, key by key, and the text of both together. Raises ContractError."""
+    contract = load_contract(path)
+    if not above:
+        return contract, Path(path).read_text(encoding="utf-8")
+    data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    text = yaml.safe_dump(_overlaid(data, above), sort_keys=False, allow_unicode=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".yml", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        return load_contract(file.name), text
+
+
+def _overlaid(below: Any, above: Any) -> Any:
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return below | {key: _overlaid(below.get(key), value) for key, value in above.items()}
 
 
 def load_contract(path: str | Path) -> Contract:

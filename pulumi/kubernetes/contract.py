@@ -1,14 +1,11 @@
 """stack.yml with the stack's configuration laid over it, judged before anything is deployed."""
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
 from components.settings import ConfigError, Settings
 
-from app.contract import Contract, ContractError, load_contract
+from app.contract import Contract, ContractError, load_overlaid
 from app.contract_rules import MOST_IN_HAND
 
 # From here on RabbitMQ adds members to queues by itself.
@@ -25,15 +22,8 @@ class Judged:
 
 def load(settings: Settings, folder: Path) -> Judged:
     """Read, merge and judge. Raises ConfigError with every complaint."""
-    path = folder / settings.stack_file
     try:
-        load_contract(path)
-        data = _merged(yaml.safe_load(path.read_text(encoding="utf-8")), settings.contract)
-        text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
-        with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
-            file.write(text)
-            file.flush()
-            contract = load_contract(file.name)
+        contract, text = load_overlaid(folder / settings.stack_file, settings.contract)
     except ContractError as error:
         name = f"{settings.stack_file}{' with warren:contract over it' if settings.contract else ''}"
         # Lines are those of the merged text, which nobody has seen.
@@ -42,12 +32,6 @@ def load(settings: Settings, folder: Path) -> Judged:
     if complaints:
         raise ConfigError("\n".join(complaints))
     return Judged(contract, text)
-
-
-def _merged(below: Any, above: Any) -> Any:
-    if not isinstance(below, dict) or not isinstance(above, dict):
-        return above
-    return below | {key: _merged(below.get(key), value) for key, value in above.items()}
 
 
 def _pools(settings: Settings, contract: Contract) -> list[str]:
