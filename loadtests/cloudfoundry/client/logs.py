@@ -21,7 +21,8 @@ class Logs:
         base = self._transport.root.log_cache
         answer = self._transport.request("GET", f"/api/v1/read/{app}", at=base, params=query)
         batch = (self._transport.object(answer).get("envelopes") or {}).get("batch") or []
-        return sorted((_line(each) for each in batch), key=lambda line: line.time)
+        # By the nanosecond, as it comes: a float or a datetime would mix up lines of one moment.
+        return [_line(each) for each in sorted(batch, key=lambda each: int(each.get("timestamp") or 0))]
 
     def last(self, app: str, lines: int = 15, source: str = "", instance: int | None = None) -> list[LogLine]:
         """For messages: the last lines of the sources that start so, and of one instance; none rather than an error."""

@@ -23,7 +23,8 @@ def calls(foundation: Foundation) -> Blueprint:
                 raise unprocessable(words if foundation.kind == "korifi" else f"Unknown field(s): '{name}'")
         app = owner(body, "app") or ""
         before, now = foundation.current.get(app), body["droplet"]["guid"]
-        foundation.get("droplets", now)
+        if now not in foundation.tables["droplets"]:
+            raise unprocessable("Unable to assign current droplet. Ensure the droplet exists and belongs to this app.")
         foundation.current[app] = now
         made = foundation.add(
             "deployments", strategy=body.get("strategy", "rolling"), options=body.get("options", {}),

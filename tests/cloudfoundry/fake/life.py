@@ -79,11 +79,14 @@ def _shown(foundation: Foundation, found: Thing, index: int, instance: Thing) ->
 
 
 def _replace_quietly(foundation: Foundation, process_guid: str) -> None:
-    """As Korifi rolls: after it has called the deployment finished, one instance at a time."""
+    """As Korifi rolls: after it has called the deployment finished, one at a time, the last first."""
     app = owner(foundation.get("processes", process_guid), "app")
     instances, droplet = foundation.lives[process_guid], foundation.current.get(app or "")
-    if foundation.kind != "korifi" or not droplet or any(each["state"] != "RUNNING" for each in instances):
+    if foundation.kind != "korifi" or not droplet:
         return
-    old = [index for index, each in enumerate(instances) if each["droplet"] != droplet]
-    if old:
-        instances[old[-1]] = born(droplet)
+    for index, each in reversed(list(enumerate(instances))):
+        if each["droplet"] != droplet:
+            instances[index] = born(droplet)
+            return
+        if each["state"] != "RUNNING":
+            return

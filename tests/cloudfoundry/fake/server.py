@@ -16,6 +16,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from tests.cloudfoundry.fake import api_apps, api_deployments, api_services, api_spaces, api_uaa, judge
 from tests.cloudfoundry.fake.state import Foundation, Refused
 
+UNKNOWN = 10000
+
 
 @dataclass
 class Trouble:
@@ -105,7 +107,7 @@ def _app(server: Server) -> Flask:
 
     @app.after_request
     def after(given: Response) -> Response:
-        if request.path.startswith("/v3/") and "trouble" not in g and (wrong := judge.answer(request, given)):
+        if request.path.startswith("/v3/") and not g.get("trouble") and (wrong := judge.answer(request, given)):
             server.complaints.append(f"{request.method} {request.path}: answered {given.status_code}: {wrong}")
         for trouble in server.troubles:
             if trouble.after and trouble.fits():
@@ -124,6 +126,7 @@ def _app(server: Server) -> Flask:
 
 
 def _error(error: Refused) -> Response:
+    g.trouble = error.problem["code"] == UNKNOWN  # the document does not know foundations that lack a call
     given = jsonify(errors=[error.problem])
     given.status_code = error.status
     return given
