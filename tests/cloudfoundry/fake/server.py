@@ -63,7 +63,7 @@ class Server:
         return self.troubles[-1]
 
 
-class _Quiet(WSGIRequestHandler):
+class Quiet(WSGIRequestHandler):
     def log(self, *_: Any) -> None:
         """Tests tell what was asked by `Server.asked`."""
 
@@ -72,7 +72,7 @@ class _Quiet(WSGIRequestHandler):
 def serving(foundation: Foundation, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """Until left; `foundation.url` is where."""
     server = Server(foundation)
-    http = make_server("127.0.0.1", 0, _app(server), threaded=True, request_handler=_Quiet, ssl_context=tls)
+    http = make_server("127.0.0.1", 0, _app(server), threaded=True, request_handler=Quiet, ssl_context=tls)
     foundation.url = f"http{'s' if tls else ''}://127.0.0.1:{http.server_port}"
     thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
     thread.start()
