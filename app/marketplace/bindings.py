@@ -24,8 +24,8 @@ _SHA256 = "rabbit_password_hashing_sha256"
 _EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
 
 
-class OfAnotherInstance(Exception):
-    """The binding is there, but not of this instance, or its password was made with a key we no longer have."""
+class DifferentBinding(Exception):
+    """The binding is there, but not as asked for; the text says what is different."""
 
 
 class Bindings:
@@ -37,14 +37,20 @@ class Bindings:
         self._management, self._address, self._keys, self._ca = management, address, keys, ca
 
     def find(self, instance: str, binding: str) -> dict[str, Any] | None:
-        """The credentials; None when there is no such binding, or not a whole one. Raises OfAnotherInstance."""
+        """The credentials; None when there is no such binding, or only half of one. Raises DifferentBinding."""
         user = self._user(binding)
-        if user is None or self._vhosts(binding) == []:
+        vhosts = self._vhosts(binding) if user else []
+        if user is None or not vhosts:
             return None
-        password = next((word for word in self._passwords(instance, binding) if _is_hash_of(user, word)), None)
-        if self._vhosts(binding) != [instance] or password is None:
-            raise OfAnotherInstance(f"there is a binding {binding} already, with other attributes")
-        return self._credentials(instance, binding, password)
+        if vhosts != [instance]:
+            raise DifferentBinding(f"there is a binding {binding} already, of another service instance")
+        for password in self._passwords(instance, binding):
+            if _is_hash_of(user, password):
+                return self._credentials(instance, binding, password)
+        raise DifferentBinding(
+            f"the password of the binding {binding} was made with a key that is no longer in "
+            "WARREN_MARKETPLACE_KEY_FILE; unbind, and bind anew"
+        )
 
     def make(self, instance: str, binding: str) -> dict[str, Any]:
         """The credentials of a new user. When it fails half-way no user is left. Raises NameTaken."""

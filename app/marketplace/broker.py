@@ -27,7 +27,7 @@ from openbrokerapi.service_broker import (
     UpdateServiceSpec,
 )
 
-from app.marketplace.bindings import Bindings, OfAnotherInstance
+from app.marketplace.bindings import Bindings, DifferentBinding
 from app.marketplace.instances import Instances, NameTaken, Order
 from app.marketplace.management import RabbitMQSlow
 from app.marketplace.plans import Offering, Plan
@@ -154,7 +154,7 @@ class Marketplace(ServiceBroker):
             if there := self._bindings.find(instance_id, binding_id):
                 return Binding(BindState.IDENTICAL_ALREADY_EXISTS, there)
             return Binding(BindState.SUCCESSFUL_BOUND, self._bindings.make(instance_id, binding_id))
-        except (OfAnotherInstance, NameTaken) as error:
+        except (DifferentBinding, NameTaken) as error:
             raise Conflict(str(error)) from error
 
     def unbind(
@@ -169,7 +169,7 @@ class Marketplace(ServiceBroker):
         _check_ids(instance_id, binding_id)
         try:
             credentials = self._bindings.find(instance_id, binding_id)
-        except OfAnotherInstance:
+        except DifferentBinding:
             credentials = None
         if credentials is None:
             raise errors.ErrBindingDoesNotExist

@@ -84,7 +84,7 @@ def _judged(answer: requests.Response) -> requests.Response:
         raise Refused(
             "RabbitMQ refuses the login in WARREN_MARKETPLACE_API_LOGIN_FILE, or its user lacks the tag `administrator`"
         )
-    if answer.ok or answer.status_code == 404:
+    if answer.status_code == 404 or (answer.ok and not answer.is_redirect):
         return answer
     try:
         reason = answer.json().get("reason")

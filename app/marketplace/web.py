@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, Response, g, jsonify, request
 from openbrokerapi.api import get_blueprint
@@ -114,5 +115,5 @@ def _start() -> None:
 def _one_line(response: Response) -> Response:
     """Method, path, status: never a body or a header, for those hold passwords."""
     took = 1000 * (time.monotonic() - g.began)
-    log.info("%s %s %d %.0f ms", request.method, request.path, response.status_code, took)
+    log.info("%s %s %d %.0f ms", request.method, quote(request.path), response.status_code, took)
     return response

@@ -22,18 +22,18 @@ from .management_proxy import ManagementProxy
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Iterator[SimpleNamespace]:
     """A RabbitMQ that serves AMQP and its management API with TLS, as on hosts. `api(path)`: a document."""
-    folder = tmp_path_factory.mktemp("tls")
+    node = RabbitMQNode(tmp_path_factory.mktemp("rabbit"), contract, management=True)
+    folder = node.files.directory
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
-    node = RabbitMQNode(folder / "node", contract, management=True)
     amqps, https, dead = free_ports(3)
     lines = [f"listeners.ssl.1 = 127.0.0.1:{amqps}", "ssl_options.verify = verify_none"]
     lines += [f"management.ssl.ip = 127.0.0.1\nmanagement.ssl.port = {https}"]
     for listener in ("ssl_options", "management.ssl"):
         lines += [f"{listener}.{file} = {folder}/server.pem" for file in ("certfile", "keyfile")]
         lines += [f"{listener}.cacertfile = {folder}/ca.pem"]
-    (folder / "node/conf.d/tls.conf").write_text("\n".join(lines) + "\n")
+    (folder / "conf.d/tls.conf").write_text("\n".join(lines) + "\n")
     with node:
         password = node.files.passwords["admin"]
         session = requests.Session()
