@@ -40,9 +40,9 @@ class Instances:
         there = self._management.get("vhosts", instance)
         if there and _order(there) is None:
             raise NameTaken(f"RabbitMQ has a vhost {instance} that this marketplace did not make")
-        self._management.put(
-            "vhosts", instance, description=json.dumps(asdict(order)), tags=MARK, default_queue_type=plan.queue_type
-        )
+        # RabbitMQ 3.10 knows the queue type by the second name only, and 3.11 and newer by the first.
+        queue_type = {"default_queue_type": plan.queue_type, "defaultqueuetype": plan.queue_type}
+        self._management.put("vhosts", instance, description=json.dumps(asdict(order)), tags=MARK, **queue_type)
         for limit, value in plan.limits.items():
             self._management.put("vhost-limits", instance, limit, value=value)
 

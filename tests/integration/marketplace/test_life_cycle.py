@@ -69,10 +69,7 @@ def test_from_the_marketplace_to_a_message_and_back(foundation: Foundation, brok
     with connect(credentials, contract) as connection:
         channel = connection.channel()
         channel.queue_declare("mine", durable=True)
-        if broker.node.version >= (3, 11):
-            wait_until(
-                lambda: broker.api(f"queues/{instance}/mine").get("type") == "quorum", "the plan's type of queue"
-            )
+        wait_until(lambda: broker.api(f"queues/{instance}/mine").get("type") == "quorum", "the plan's type of queue")
         channel.basic_publish("", "mine", b"hello")
         assert wait_until(lambda: channel.basic_get("mine", auto_ack=True)[2], "the message") == b"hello"
     assert foundation.unbind(instance, binding).status_code == 200
