@@ -1,5 +1,6 @@
 """stack.yml as typed values: the only reader of that file. What cannot work is refused here, by `contract_rules`."""
 
+import math
 import os
 import tempfile
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ from app.units import Duration, Size
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]{0,200}$")]
 Count = Annotated[int, Field(ge=1, strict=True)]
+
+
+# MiB: of a worker process itself; and for those that have no children whose memory is limited, of its tasks.
+WORKER_MEMORY, TASKS_MEMORY = 192, 128
+# A child is replaced after the task with which it grew too large.
+CHILD_MARGIN = 1.25
 
 
 class _Part(BaseModel):
@@ -50,6 +57,12 @@ class Pool(_Part):
     hard_limit: Duration | None = None
     max_memory: Size | None = None
     max_tasks: Count | None = None
+
+    @property
+    def memory(self) -> int:
+        """MiB that one worker process needs when each of its children has grown as far as it may."""
+        children = self.concurrency * (self.max_memory or 0) * CHILD_MARGIN / 2**20
+        return math.ceil(WORKER_MEMORY + (children or TASKS_MEMORY))
 
     @property
     def longest(self) -> float:

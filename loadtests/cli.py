@@ -12,6 +12,7 @@ INTERRUPTED = 130
 # Command → module of loadtests.commands that holds a click command of that name.
 COMMANDS = {
     "check": "check",
+    "manifest": "manifest",
     "up": "stack",
     "down": "stack",
     "status": "stack",

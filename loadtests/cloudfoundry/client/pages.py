@@ -44,9 +44,7 @@ def every(transport: Transport, path: str, kind: type[Kind], *, under: str = "re
     raise Unreachable(f"{path}: the list does not end after {MOST_PAGES} pages")
 
 
-def by_name(
-    transport: Transport, path: str, kind: type[NamedKind], name: str, **query: Any
-) -> NamedKind | None:  # fmt: skip
+def by_name(transport: Transport, path: str, kind: type[NamedKind], name: str, **query: Any) -> NamedKind | None:
     """The one of that name, None when there is none. A foundation that does not filter by name is no trouble."""
     found = [each for each in every(transport, path, kind, names=name, **query) if each.name == name]
     return found[0] if found else None

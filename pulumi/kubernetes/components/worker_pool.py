@@ -6,16 +6,11 @@ import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
-from app.contract import Pool
 from components import monitors, scaling
 from components.common import BrokerAccess, Common, ResultsAccess, credentials
 from components.pods import HEARTBEAT, METRICS_PORT, Process, app_pod, disruption_budget, heartbeat_probes
 from components.settings import Resources, WorkerSettings
 
-# MiB: of a worker process itself; and for those that have no children whose memory is limited, of its tasks.
-BASE, TASKS = 192, 128
-# A child is replaced after the task with which it grew too large.
-CHILD_MARGIN = 1.25
 # Seconds without a sign of life. The file is touched each second; a busy node may starve a pod for a while.
 SIGN_OF_LIFE = 30
 POOL_LABEL = "warren/pool"
@@ -43,7 +38,9 @@ class WorkerPool(pulumi.ComponentResource):
             component="worker",
             arguments=["worker", pool_name],
             probes=heartbeat_probes(SIGN_OF_LIFE),
-            resources=Resources(cpu=settings.cpu, cpu_limit=settings.cpu_limit, memory=_memory(pool, settings)),
+            resources=Resources(
+                cpu=settings.cpu, cpu_limit=settings.cpu_limit, memory=settings.memory or f"{pool.memory}Mi"
+            ),
             placement=settings.placement,
             grace=contract.stop.timeout,
             environment={
@@ -80,11 +77,3 @@ class WorkerPool(pulumi.ComponentResource):
         if common.monitors:
             monitors.pods(name, common, "worker", selector, child)
         self.register_outputs({})
-
-
-def _memory(pool: Pool, settings: WorkerSettings) -> str:
-    """What a pod needs when each child has grown as far as the contract lets it."""
-    if settings.memory:
-        return settings.memory
-    children = pool.concurrency * (pool.max_memory or 0) * CHILD_MARGIN / 2**20
-    return f"{math.ceil(BASE + (children or TASKS))}Mi"
