@@ -96,13 +96,16 @@ def _binding_root(environ: Mapping[str, str], env_file: Path, from_url: FromUrl)
 
 
 def _unpacked(values: dict[str, str]) -> dict[str, Any]:
-    """Cloud Foundry writes what is nested in a binding as JSON into one file."""
-    unpacked: dict[str, Any] = dict(values)
-    for name, text in values.items():
+    """With what is nested, which Cloud Foundry writes as JSON into one file, under a name that no file has.
+
+    Not in the file's place: a password may look like JSON, too.
+    """
+    nested = []
+    for text in values.values():
         if text.startswith(("[", "{")):
             with suppress(ValueError):
-                unpacked[name] = json.loads(text)
-    return unpacked
+                nested.append(json.loads(text))
+    return {**values, "": nested}
 
 
 def _kubernetes(environ: Mapping[str, str], env_file: Path, from_url: FromUrl) -> Found:
@@ -174,10 +177,14 @@ def _amqp_uris(values: Any) -> list[str]:
     """
     found, level = [], [values]
     while level:
-        inside = [v for each in level for v in (each.values() if isinstance(each, Mapping) else each)]
-        found += [value for value in inside if isinstance(value, str) and value.startswith(("amqp://", "amqps://"))]
-        level = [value for value in inside if isinstance(value, Mapping | list)]
+        found += [value for value in level if isinstance(value, str) and value.startswith(("amqp://", "amqps://"))]
+        inside = [each.values() if isinstance(each, Mapping) else each for each in level if _holds_more(each)]
+        level = [value for values in inside for value in values]
     return found
+
+
+def _holds_more(value: Any) -> bool:
+    return isinstance(value, Mapping | list)
 
 
 def _all_nodes(uris: list[str], source: str, from_url: FromUrl) -> BrokerAddress:

@@ -293,6 +293,10 @@ def test_the_cluster_operators_secret(more: dict[str, str], url: str, tmp_path: 
     assert bool(address.ca_file) is ("ca.crt" in more)
 
 
+def test_a_password_that_looks_like_json_is_a_password(tmp_path: Path) -> None:
+    assert found(operator_secret(tmp_path / "bindings", password='["a"]'), tmp_path).password == '["a"]'
+
+
 def test_the_bindings_authority_is_the_one_that_is_trusted(tmp_path: Path) -> None:
     service, *_ = SHAPES["our own marketplace, on Korifi (no tags)"]
     address = found(by_variable(service, tmp_path), tmp_path)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import requests
@@ -40,9 +39,6 @@ def broker(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Iter
         session.auth, session.trust_env = ("admin", password), False
         plain = f"http://127.0.0.1:{node.files.management_port}"
 
-        def put(path: str, body: dict[str, Any]) -> None:
-            session.put(f"{plain}/api/{path}", json=body, timeout=10).raise_for_status()
-
         yield SimpleNamespace(
             node=node,
             ca=str(folder / "ca.pem"),
@@ -54,7 +50,6 @@ def broker(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Iter
             api_addresses=f"https://localhost:{dead} https://localhost:{https}",
             amqp_addresses=f"amqps://localhost:{amqps} amqps://127.0.0.2:{dead}",
             api=lambda path: session.get(f"{plain}/api/{path}", timeout=10).json(),
-            put=put,
             names=lambda kind: {each["name"] for each in session.get(f"{plain}/api/{kind}", timeout=10).json()},
         )
 

@@ -13,7 +13,9 @@ class ManagementProxy:
     """`url` leads to `target`, a URL."""
 
     def __init__(self, target: str) -> None:
-        self.target, self.refused, self.slowed = target, "", ""
+        self.target = target
+        self.refused: tuple[str, ...] = ()
+        self.slowed: tuple[str, ...] = ()
         self._open(0)
         self._port = self._server.server_port
         self.url = f"http://127.0.0.1:{self._port}"
@@ -27,22 +29,22 @@ class ManagementProxy:
         self._server.server_close()
 
     @contextmanager
-    def refusing(self, beginning: str) -> Iterator[None]:
+    def refusing(self, *beginnings: str) -> Iterator[None]:
         """Requests that begin so, such as "PUT /api/permissions", are answered by 500 and not handed on."""
-        self.refused = beginning
+        self.refused = beginnings
         try:
             yield
         finally:
-            self.refused = ""
+            self.refused = ()
 
     @contextmanager
-    def slow(self, beginning: str) -> Iterator[None]:
+    def slow(self, *beginnings: str) -> Iterator[None]:
         """Requests that begin so are handed on, and answered a second late."""
-        self.slowed = beginning
+        self.slowed = beginnings
         try:
             yield
         finally:
-            self.slowed = ""
+            self.slowed = ()
 
     @contextmanager
     def away(self) -> Iterator[None]:
@@ -59,7 +61,7 @@ class ManagementProxy:
                 request = f"{self.command} {self.path}"
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 status, content = 500, b"{}"
-                if not (proxy.refused and request.startswith(proxy.refused)):
+                if not request.startswith(proxy.refused):
                     headers = {
                         name: self.headers[name] for name in ("Authorization", "Content-Type") if self.headers[name]
                     }
@@ -67,7 +69,7 @@ class ManagementProxy:
                         self.command, proxy.target + self.path, data=body, headers=headers, timeout=30
                     )
                     status, content = answer.status_code, answer.content
-                if proxy.slowed and request.startswith(proxy.slowed):
+                if request.startswith(proxy.slowed):
                     time.sleep(1)
                 self.send_response(status)
                 self.end_headers()
