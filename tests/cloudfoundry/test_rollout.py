@@ -88,6 +88,30 @@ def test_a_foundation_without_strategies_rolls_in_its_own_way_and_is_watched(run
     assert r.server.times("POST", "/v3/deployments") == 3
 
 
+def test_instances_that_have_run_for_long_are_not_taken_for_new_ones(running: Callable[..., Running]) -> None:
+    """Between two of its steps such a foundation shows all instances running, for longer than we would look on."""
+    r = running(kind="korifi")
+    for instances in r.server.foundation.lives.values():
+        for each in instances:
+            each["since"] -= 3600
+    r.server.foundation.roll_looks = 12
+    r.cf.rollout.release(r.app, r.second)
+    assert r.releases() == _all_of(r.second)
+
+
+@pytest.mark.parametrize("kind", ["large", "korifi"])
+def test_a_release_that_mends_a_crashing_one_is_not_blamed_for_it(running: Callable[..., Running], kind: str) -> None:
+    r = running(kind=kind)
+    r.server.foundation.crashing.add(r.first)
+    for process in r.cf.processes.of_app(r.app):
+        for _ in range(3):
+            shown = r.cf.processes.stats(process.guid)
+        assert {each.state for each in shown} == {"CRASHED"}
+    r.server.foundation.roll_looks = 12  # longer than a crash is borne with
+    r.cf.rollout.release(r.app, r.second)
+    assert r.releases() == _all_of(r.second) and "crashed" not in r.said
+
+
 def test_a_foundation_without_deployments_stops_and_starts_and_says_so(running: Callable[..., Running]) -> None:
     r = running(kind="bare")
     assert r.cf.rollout.release(r.app, r.second) is None
@@ -136,7 +160,7 @@ def test_a_deployment_that_somebody_else_cancelled_has_failed(running: Callable[
     assert deployment
     r.cf.transport.request("POST", f"/v3/deployments/{deployment.guid}/actions/cancel")
     with pytest.raises(RolloutFailed, match="the foundation ended it: CANCELED"):
-        r.cf.rollout._follow(r.app, deployment, set(), None)
+        r.cf.rollout._follow(r.app, deployment, r.cf.instances.generation(r.app), None)
 
 
 def test_a_first_release_that_crashes_has_nothing_to_go_back_to(foundation: Start, client: Of) -> None:

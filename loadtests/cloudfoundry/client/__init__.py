@@ -6,7 +6,8 @@ patience, errors      how long we wait; what goes wrong, in the foundation's wor
 pages, jobs           lists; what goes on in the background
 optional              what not every foundation knows
 spaces … services     the API's resources
-instances, rollout    whether an app runs; a new release, and back
+instances, generation whether an app runs, and of which instances
+rollout               a new release, and back
 """
 
 from loadtests.cloudfoundry.client.client import Client

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 
 from loadtests.cloudfoundry.client import jobs
 from loadtests.cloudfoundry.client.errors import Crashed, TimedOut
+from loadtests.cloudfoundry.client.generation import Generation
 from loadtests.cloudfoundry.client.logs import Logs
 from loadtests.cloudfoundry.client.processes import Processes
 from loadtests.cloudfoundry.client.resources import Instance, Process
@@ -16,7 +17,8 @@ from loadtests.cloudfoundry.client.transport import Transport
 
 
 class Watch:
-    """Looks again and again at one app's instances. `kinds`: only processes of these types; None: all."""
+    """Looks again and again at one app's instances. `old`: those that are to be replaced. `kinds`: only processes of
+    these types; None: all."""
 
     def __init__(
         self,
@@ -25,10 +27,11 @@ class Watch:
         logs: Logs,
         say: Callable[[str], None],
         crash_patience: float,
+        old: Generation | None = None,
         kinds: Collection[str] | None = None,
     ) -> None:
         self._app, self._processes, self._logs, self._say = app, processes, logs, say
-        self._patience, self._kinds = crash_patience, kinds
+        self._patience, self._kinds, self._old = crash_patience, kinds, old or Generation()
         self._crashed: dict[str, float] = {}
         self.states = ""
 
@@ -36,26 +39,25 @@ class Watch:
     def has_crashed(self) -> bool:
         return bool(self._crashed)
 
-    def look(self, old: Collection[str] = ()) -> bool:
-        """Whether all wanted instances run now, none of them of the `old` instance guids. Raises Crashed."""
+    def look(self) -> bool:
+        """Whether all wanted instances run now, and none from before does. Raises Crashed."""
         all_run, states = True, []
         for process in self._processes.of_app(self._app):
             if self._kinds is not None and process.type not in self._kinds:
                 continue
             instances = self._processes.stats(process.guid) if process.instances else []
             states += [f"{process.type}/{each.index} {each.state}" for each in instances]
-            runs = _runs(process, instances) and not any(each.instance_guid in old for each in instances)
-            all_run = all_run and runs
-            if not runs:
-                self._judge(process, instances)
+            innocent = [each for each in instances if not self._old.is_to_blame(process.guid, each)]
+            crashed = [each for each in innocent if each.state == "CRASHED"]
+            if crashed:
+                self._judge(process, crashed[0])
+            replaced = not any(self._old.has(process.guid, each) for each in instances)
+            all_run = all_run and replaced and _runs(process, instances)
         self.states = ", ".join(states) or "no instances"
         return all_run
 
-    def _judge(self, process: Process, instances: list[Instance]) -> None:
-        crashed = [each for each in instances if each.state == "CRASHED"]
-        if not crashed:
-            return
-        first, what = crashed[0], f"{process.type}/{crashed[0].index}"
+    def _judge(self, process: Process, first: Instance) -> None:
+        what = f"{process.type}/{first.index}"
         if process.guid not in self._crashed:
             self._crashed[process.guid] = time.monotonic()
             self._say(f"{what} crashed{f' ({first.details})' if first.details else ''}; waiting whether it comes back")
@@ -69,14 +71,14 @@ class Instances:
     def __init__(self, transport: Transport, processes: Processes, logs: Logs) -> None:
         self._transport, self._processes, self._logs = transport, processes, logs
 
-    def guids(self, app: str) -> set[str]:
-        """Of the instances that there are now, as far as the foundation tells them apart."""
-        found = (self._processes.stats(each.guid) for each in self._processes.of_app(app) if each.instances)
-        return {each.instance_guid for instances in found for each in instances if each.instance_guid}
+    def generation(self, app: str) -> Generation:
+        """The instances that there are now."""
+        processes = [each for each in self._processes.of_app(app) if each.instances]
+        return Generation((process.guid, each) for process in processes for each in self._processes.stats(process.guid))
 
-    def watch(self, app: str, kinds: Collection[str] | None = None) -> Watch:
+    def watch(self, app: str, old: Generation | None = None, kinds: Collection[str] | None = None) -> Watch:
         transport = self._transport
-        return Watch(app, self._processes, self._logs, transport.say, transport.patience.crash, kinds)
+        return Watch(app, self._processes, self._logs, transport.say, transport.patience.crash, old, kinds)
 
     def wait(
         self,
@@ -85,7 +87,6 @@ class Instances:
         *,
         watch: Watch | None = None,
         steady: float | None = None,
-        old: Collection[str] = (),
     ) -> None:
         """Until all run, and have done so for `steady` seconds. Raises Crashed, or TimedOut with the last states."""
         patience, watch = self._transport.patience, watch or self.watch(app)
@@ -93,7 +94,7 @@ class Instances:
         since: float | None = None
         try:
             for passed in jobs.looks(patience, within, "starting instances"):
-                if not watch.look(old):
+                if not watch.look():
                     since = None
                     continue
                 since = passed if since is None else since

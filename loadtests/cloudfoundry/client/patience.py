@@ -16,7 +16,7 @@ class Patience:
     ready                until all instances of an app run
     crash                a crashed instance may come back by itself (its broker was not there yet) before we give up
     steady               running without a break for so long is running; after a crash, `steady_after_crash`
-    settled              the same where a foundation does not tell new instances from those they replace
+    settled              the same where a foundation has no names for instances, to tell new ones from old
     """
 
     connect: float = 10.0
@@ -26,7 +26,7 @@ class Patience:
     backoff_most: float = 15.0
     retry_after: float = 120.0
     poll: float = 0.3
-    poll_most: float = 5.0
+    poll_most: float = 2.0
     start_answer: float = 5.0
     ready: float = 300.0
     crash: float = 20.0

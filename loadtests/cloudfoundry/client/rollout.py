@@ -22,7 +22,8 @@ from typing import Any
 from loadtests.cloudfoundry.client import jobs, optional
 from loadtests.cloudfoundry.client.apps import Apps
 from loadtests.cloudfoundry.client.errors import ApiError, Crashed, FoundationError, RolloutFailed, TimedOut
-from loadtests.cloudfoundry.client.instances import Instances
+from loadtests.cloudfoundry.client.generation import Generation
+from loadtests.cloudfoundry.client.instances import Instances, Watch
 from loadtests.cloudfoundry.client.pages import parse
 from loadtests.cloudfoundry.client.processes import Processes
 from loadtests.cloudfoundry.client.resources import Deployment
@@ -55,7 +56,7 @@ class Rollout:
         """
         current = self._staging.current(app)
         before = current.guid if current else None
-        old = self._instances.guids(app)
+        old = self._instances.generation(app)
         deployment = self.deploy(app, droplet, at_a_time)
         try:
             self._follow(app, deployment, old, within)
@@ -94,7 +95,7 @@ class Rollout:
             self._end(deployment.guid, within)
             self._instances.wait(app, within)
             return
-        old = self._instances.guids(app)
+        old = self._instances.generation(app)
         self._follow(app, self.deploy(app, before), old, within)
 
     def restart_in_batches(
@@ -104,10 +105,11 @@ class Rollout:
         for process in self._processes.of_app(app):
             for first in range(0, process.instances, at_a_time):
                 batch = range(first, min(first + at_a_time, process.instances))
-                old = {each.instance_guid or "" for each in self._processes.stats(process.guid) if each.index in batch}
+                seen = self._processes.stats(process.guid)
+                old = Generation((process.guid, each) for each in seen if each.index in batch)
                 for index in batch:
                     self._processes.end_instance(process.guid, index)
-                self._instances.wait(app, within, old=old - {""}, steady=self._steady(old - {""}))
+                self._replaced(app, old, self._instances.watch(app, old), within)
                 yield from ((process.type, index) for index in batch)
 
     def get(self, deployment: str) -> Deployment:
@@ -116,13 +118,18 @@ class Rollout:
     def _created(self, body: dict[str, Any]) -> Deployment:
         return parse(Deployment, self._transport.send("POST", "/v3/deployments", body))
 
-    def _follow(self, app: str, deployment: Deployment | None, old: set[str], within: float | None) -> None:
-        watch = self._instances.watch(app)
+    def _follow(self, app: str, deployment: Deployment | None, old: Generation, within: float | None) -> None:
+        watch = self._instances.watch(app, old)
         if deployment:
             found = self._end(deployment.guid, within, watch.look)
             if found.status.reason not in ("", "DEPLOYED"):
                 raise RolloutFailed(f"the foundation ended it: {found.status.reason}", rolled_back=False)
-        self._instances.wait(app, within, watch=watch, old=old, steady=self._steady(old))
+        self._replaced(app, old, watch, within)
+
+    def _replaced(self, app: str, old: Generation, watch: Watch, within: float | None) -> None:
+        """Wait for others in the place of the old ones; where these have no names, look on for a while."""
+        patience = self._transport.patience
+        self._instances.wait(app, within, watch=watch, steady=patience.steady if old.named else patience.settled)
 
     def _end(self, deployment: str, within: float | None, look: Callable[[], object] = lambda: None) -> Deployment:
         def get() -> Deployment:
@@ -137,10 +144,6 @@ class Rollout:
             within or patience.ready,
             "the deployment",
         )
-
-    def _steady(self, old: set[str]) -> float:
-        """Instances that can be told apart need no time to settle."""
-        return self._transport.patience.steady if old else self._transport.patience.settled
 
     def _cancelled(self, deployment: str) -> bool:
         try:

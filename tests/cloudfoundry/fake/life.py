@@ -1,5 +1,6 @@
 """The life of instances. It goes by looks, not by seconds: each look at them is a tick."""
 
+import time
 import uuid
 from typing import Any
 
@@ -27,7 +28,7 @@ def process(foundation: Foundation, app: str, kind: str, **content: Any) -> Thin
 
 
 def born(droplet: str) -> Thing:
-    return {"guid": str(uuid.uuid4()), "looks": 0, "droplet": droplet, "state": "STARTING"}
+    return {"guid": str(uuid.uuid4()), "looks": 0, "droplet": droplet, "state": "STARTING", "since": time.time()}
 
 
 def start(foundation: Foundation, app: str) -> None:
@@ -70,7 +71,9 @@ def look(foundation: Foundation, process_guid: str) -> list[Thing]:
 
 
 def _shown(foundation: Foundation, found: Thing, index: int, instance: Thing) -> Thing:
-    told = {"type": found["type"], "index": index, "state": instance["state"], "uptime": instance["looks"], **STATS}
+    told = {"type": found["type"], "index": index, "state": instance["state"], **STATS}
+    if instance["state"] == "RUNNING":
+        told["uptime"] = int(time.time() - instance["since"])
     told["details"] = "the process ended with exit code 1" if instance["state"] == "CRASHED" else None
     told["usage"] = {"time": "2026-01-01T00:00:00Z", "cpu": 0.1, "mem": 2**20, "disk": 2**20, "log_rate": 0}
     if foundation.knows("instance_guid"):
@@ -86,6 +89,9 @@ def _replace_quietly(foundation: Foundation, process_guid: str) -> None:
         return
     for index, each in reversed(list(enumerate(instances))):
         if each["droplet"] != droplet:
+            each["waited"] = each.get("waited", 0) + 1
+            if each["waited"] <= foundation.roll_looks:
+                return
             instances[index] = born(droplet)
             return
         if each["state"] != "RUNNING":

@@ -55,8 +55,9 @@ class Foundation:
     staging_log: list[str] = field(default_factory=list)
     job_looks: int = 1
     job_error: str = ""
-    # Looks at an instance until it runs.
+    # Looks at an instance until it runs; and until Korifi begins to replace one.
     start_looks: int = 1
+    roll_looks: int = 0
 
     def __post_init__(self) -> None:
         quota = str(uuid.uuid4())
