@@ -121,15 +121,14 @@ foundation-up: setup-dev ## a throw-away Cloud Foundry on such a Kubernetes (as 
 
 foundation-down: cluster-down ## take both away
 
-test-cluster: setup-dev ## the cluster's own tests, as root
+test-cluster: setup-dev ## the test cluster's own tests, as root
 	@scripts/system-packages cluster
-	@scripts/timed cluster $(PYTEST) tests/cluster
+	@scripts/timed cluster $(PYTEST) tests/tools tests/cluster
 
-test-kubernetes: setup-dev ## the program, the test cluster, Compose, then every proof on a real cluster, as root
+test-kubernetes: setup-dev ## the program, Compose, then every proof on a real cluster, as root
 	@scripts/system-packages cluster engine
 	@scripts/timed tools $(MAKE) --no-print-directory tools
 	@scripts/timed kubernetes-unit $(PYTEST) tests/kubernetes
-	@scripts/timed cluster $(PYTEST) tests/tools tests/cluster
 	@scripts/timed compose $(PYTEST) tests/engine
 	@scripts/timed kubernetes $(PYTEST) --durations 15 tests/kubernetes_proofs
 

@@ -20,18 +20,18 @@ def wanted(settings: Settings, contract: Contract) -> dict[str, dict[str, Any]]:
         raise ConfigError(
             "\n".join(f"warren:workers.{name}: stack.yml has no such pool; it has {have}" for name in sorted(unknown))
         )
-    found = {WEB: _process("python -m app web", settings.web, BY_HTTP)}
+    found = {WEB: _process("python3 -m app web", settings.web, BY_HTTP)}
     for pool in contract.pools:
         # The index tells instances on one host apart; each has a host name of its own here.
-        command = f"python -m app worker {pool} --index ${{CF_INSTANCE_INDEX:-0}}"
+        command = f"python3 -m app worker {pool} --index ${{CF_INSTANCE_INDEX:-0}}"
         found[f"worker-{pool}"] = _process(command, settings.workers.get(pool, ProcessSettings()), BY_PROCESS)
     one = ProcessSettings()
     if settings.beat and contract.beat:
-        found["beat"] = _process("python -m app beat", one, BY_PROCESS)
+        found["beat"] = _process("python3 -m app beat", one, BY_PROCESS)
     if settings.consumer:
-        found["consumer"] = _process("python -m app consumer", one, BY_PROCESS)
+        found["consumer"] = _process("python3 -m app consumer", one, BY_PROCESS)
     if settings.flower.host:
-        command = "FLOWER_HOST=0.0.0.0 FLOWER_LISTEN_PORT=$PORT python -m app flower"
+        command = "FLOWER_HOST=0.0.0.0 FLOWER_LISTEN_PORT=$PORT python3 -m app flower"
         found[FLOWER] = _process(command, settings.flower, {"type": "port"})
     return found
 

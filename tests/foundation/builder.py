@@ -82,11 +82,14 @@ def stage(ground: droplet.Ground, workload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _runtime(file: Path, python: str) -> None:
-    wanted = re.fullmatch(r"python-(\d+\.\d+)(\.[\dx]+)?", file.read_text().strip()) if file.exists() else None
-    if file.exists() and not wanted:
-        raise StagingFailed(f"runtime.txt holds {file.read_text().strip()!r}; write python-{python}.x")
-    if wanted and wanted[1] != python:
-        raise StagingFailed(f"runtime.txt wants Python {wanted[1]}; this stack has {python}: write python-{python}.x")
+    """python-3.x and python-3.13.x, as buildpacks understand them."""
+    if not file.exists():
+        return
+    wanted, major = file.read_text().strip(), python.partition(".")[0]
+    if not re.fullmatch(r"python-\d+(\.(\d+|x)){1,2}", wanted):
+        raise StagingFailed(f"runtime.txt holds {wanted!r}; write python-{python}.x")
+    if not wanted.startswith(f"python-{python}.") and wanted not in (f"python-{python}", f"python-{major}.x"):
+        raise StagingFailed(f"runtime.txt wants {wanted}; this stack has Python {python}: write python-{python}.x")
 
 
 def _procfile(file: Path) -> list[dict[str, str]]:

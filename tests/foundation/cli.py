@@ -13,7 +13,6 @@ from ..cluster.state import DEFAULT_FOLDER, Cluster
 from ..lab.errors import LabError
 from ..tools.build import ToolsError
 from ..tools.build import ensure as compiled
-from . import names
 from .korifi import Foundation
 
 
@@ -48,6 +47,7 @@ def up(cluster: Cluster) -> None:
             else:
                 foundation.up()
         say(f"Korifi is up ({time.monotonic() - began:.0f} s); apps answer at http://{foundation.routes}")
+        say(f"results: {foundation.services.results_url}")
         say(f"source {environment_file(foundation)}")
     except (LabError, ToolsError) as error:
         raise click.ClickException(str(error)) from error
@@ -55,16 +55,9 @@ def up(cluster: Cluster) -> None:
 
 def environment_file(foundation: Foundation) -> Path:
     """For `source`: where the API is, and who one is."""
-    pki = foundation.cluster.pki
-    values = {
-        "CF_API": f"https://{foundation.api}",
-        "CF_CA_FILE": str(pki / "ca.crt"),
-        "CF_CLIENT_ID": names.ADMIN,
-        "CF_CLIENT_SECRET": foundation.password,
-    }
     file = foundation.folder / "environment"
     file.touch(mode=0o600)
-    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items()))
+    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in foundation.environment.items()))
     return file
 
 

@@ -12,6 +12,9 @@ from typing import Any
 import requests
 import yaml
 
+from loadtests.cloudfoundry.client.client import Client
+from loadtests.cloudfoundry.client.errors import FoundationError
+
 from ..cluster import images
 from ..cluster.api import plain_session
 from ..cluster.ground import inside
@@ -24,6 +27,7 @@ from ..lab.errors import LabError
 from ..lab.programs import run
 from ..tools.build import folder_of
 from . import chart, names
+from .services import Services, client_of
 from .tokens import password_file
 
 Say = Callable[[str], None]
@@ -48,10 +52,11 @@ class Foundation:
         self.state = cluster.running()
         self.parts = Parts(cluster, self.state)
         self.kubectl = Kubectl(cluster)
+        self.folder.mkdir(exist_ok=True)
+        self.services = Services(self)
 
     def up(self) -> None:
         base = images.ensure(PYTHON, self.say)
-        self.folder.mkdir(exist_ok=True)
         assert self.password
         self._certificates()
         self._registry()
@@ -59,8 +64,45 @@ class Foundation:
         self._apply(rendered)
         self._programs(rendered)
         self._helpers(base)
+        self.services.start()
         self.parts.until("the API", self.answers)
         self.parts.until("the builder", self._builder_ready)
+        self.parts.until("the marketplace", lambda: self._listens(names.MARKETPLACE_PORT))
+        self._furnish()
+
+    def _furnish(self) -> None:
+        """The marketplace, and a space to begin in."""
+        client = client_of(self)
+        self.services.register(client)
+        self._made(client, "/v3/organizations", {"name": names.ORGANIZATION})
+        organization = client.spaces.organization(names.ORGANIZATION).guid
+        owner = {"organization": {"data": {"guid": organization}}}
+
+        # Our rights in a new organization come a moment after it.
+        def space() -> bool:
+            try:
+                self._made(client, "/v3/spaces", {"name": names.SPACE, "relationships": owner})
+                return bool(client.spaces.get(names.ORGANIZATION, names.SPACE))
+            except FoundationError:
+                return False
+
+        self.parts.until("our rights", space)
+
+    def _made(self, client: Client, path: str, body: dict[str, Any]) -> None:
+        if not client.transport.get(path, names=body["name"])["resources"]:
+            client.transport.send("POST", path, body)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where the API is, who one is, and where to work: for our client and for `source`."""
+        return {
+            "CF_API": f"https://{self.api}",
+            "CF_CA_FILE": str(self.cluster.pki / "ca.crt"),
+            "CF_CLIENT_ID": names.ADMIN,
+            "CF_CLIENT_SECRET": self.password,
+            "CF_ORG": names.ORGANIZATION,
+            "CF_SPACE": names.SPACE,
+        }
 
     @property
     def password(self) -> str:
