@@ -1,13 +1,16 @@
 """What the marketplace broker is told wrongly ends its start with every variable's name and what to write there."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
+from app import wsgi
 from app.marketplace.plans import SHIPPED, load_offering
 from app.marketplace.settings import PREFIX, MarketplaceSettings
 from app.settings import SettingsError
@@ -111,3 +114,12 @@ def test_the_process_says_it_and_ends(tmp_path: Path) -> None:
     for variable in ("LOGIN_FILE", "KEY_FILE", "API", "API_LOGIN_FILE", "BROKERS"):
         assert f"{PREFIX}{variable}: not set" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wsgi, "_PORT_PATIENCE", 0)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(click.UsageError, match=f"port {port}: Address already in use; set HERE to another"):
+            wsgi.check_port("127.0.0.1", port, "HERE")
+    wsgi.check_port("127.0.0.1", port, "HERE")
