@@ -120,6 +120,6 @@ def test_a_taken_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wsgi, "_PORT_PATIENCE", 0)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(click.UsageError, match=f"port {port}: Address already in use; set HERE to another"):
+        with pytest.raises(click.UsageError, match=f"port {port}: Address already in use.*; set HERE to another"):
             wsgi.check_port("127.0.0.1", port, "HERE")
     wsgi.check_port("127.0.0.1", port, "HERE")
