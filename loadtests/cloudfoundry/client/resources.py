@@ -26,6 +26,11 @@ class Metadata(_Part):
     labels: dict[str, str | None] = {}
     annotations: dict[str, str | None] = {}
 
+    @field_validator("labels", "annotations", mode="before")
+    @classmethod
+    def _absent(cls, value: Any) -> Any:
+        return value or {}  # Korifi writes null
+
 
 class Pointer(_Part):
     guid: str
