@@ -62,8 +62,10 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("--inventory goes with --target hosts")
     if (options["namespace"] or options["context"]) and options["target"] != "kubernetes":
         raise click.UsageError("--namespace and --context go with --target kubernetes")
-    if options["target"] == "kubernetes" and options["broker"]:
-        raise click.UsageError("--target kubernetes takes the front end of the namespace; leave out --broker")
+    if options["target"] in ("kubernetes", "cloudfoundry") and options["broker"]:
+        raise click.UsageError(f"--target {options['target']} takes the front end that is there; leave out --broker")
+    if options["app"] and options["target"] != "cloudfoundry":
+        raise click.UsageError("--app goes with --target cloudfoundry")
     elsewhere = [f"--{name}" for name in ("url", "broker") if options[name]]
     elsewhere += [f"--target {options['target']}"] if options["target"] != "local" else []
     if options["baseline"] and elsewhere:
@@ -89,6 +91,13 @@ def _target(options: dict[str, Any], run_id: str, console: BenchConsole) -> Iter
 
         kubectl = Kubectl(options["namespace"] or Kubectl.namespace, options["context"] or "")
         with by_namespace(kubectl, options["url"] or "", options["token"], options["ca"], console.status) as target:
+            yield target
+    elif options["target"] == "cloudfoundry":
+        from loadtests.bench.cloudfoundry import by_app
+        from loadtests.cloudfoundry.deployment import NAME
+
+        way = options["app"] or NAME, options["url"] or "", options["token"], options["ca"]
+        with by_app(*way, console.status) as target:
             yield target
     elif options["url"]:
         yield by_url(options["url"], options["token"], options["ca"])

@@ -25,14 +25,15 @@ POSITIVE = click.FloatRange(0, min_open=True)
 @click.command()
 @click.option(
     "--target",
-    type=click.Choice(["local", "hosts", "kubernetes"]),
+    type=click.Choice(["local", "hosts", "kubernetes", "cloudfoundry"]),
     default="local",
     show_default=True,
-    help="A stack of its own, the one on an inventory's hosts, or the one in a cluster.",
+    help="A stack of its own, or the one on an inventory's hosts, in a cluster, in a space.",
 )
 @click.option("--inventory", help="With --target hosts: Ansible's inventory.  [default: that of ansible.cfg]")
 @click.option("--namespace", help="With --target kubernetes: where the stack is.  [default: warren]")
 @click.option("--context", help="With --target kubernetes: of your kubeconfig.  [default: its current one]")
+@click.option("--app", help="With --target cloudfoundry: its app, where `cf target` or CF_… lead.  [default: warren]")
 @click.option("--url", help="A front end that runs already. Without: a stack of its own, taken away afterwards.")
 @click.option("--token", envvar="WARREN_TOKEN", default="", help="The front end's token.  [env: WARREN_TOKEN]")
 @click.option("--ca", default="", help="With --url https://…: a file of certificates to trust.")
@@ -74,6 +75,7 @@ def bench(**options: object) -> None:
              warren bench --url https://tasks.example.org --scenario mix
              warren bench --target hosts --inventory inventory/cluster.yml
              warren bench --target kubernetes --namespace warren
+             warren bench --target cloudfoundry --app warren
              warren bench --url https://tasks.example.org --task my.task --args '[1, 2]' --rate 50
 
     Exit code: 0 a valid result; 1 none; 2 bad input; 3 the ledger does not balance; 130 interrupted.

@@ -1,15 +1,17 @@
-"""The app's processes as a foundation is told of them: how each is started, sized and judged."""
+"""The app's processes: what stack.yml makes of them, with what the stack's configuration says of their size."""
 
 from typing import Any
 
 from settings import ConfigError, ProcessSettings, Settings
 
 from app.contract import Contract
+from loadtests.cloudfoundry import processes as made
+from loadtests.cloudfoundry.processes import AppProcess
 
-# Restarting a worker mends no broker, so only its process is looked at. The front end answers /healthz itself.
+# Restarting a worker mends no broker, so only its process is looked at.
 BY_PROCESS: dict[str, Any] = {"type": "process"}
-BY_HTTP: dict[str, Any] = {"type": "http", "data": {"endpoint": "/healthz"}}
-WEB, FLOWER = "web", "flower"
+WEB, FLOWER = made.WEB, made.FLOWER
+POOL = "worker-"
 
 
 def wanted(settings: Settings, contract: Contract) -> dict[str, dict[str, Any]]:
@@ -20,22 +22,21 @@ def wanted(settings: Settings, contract: Contract) -> dict[str, dict[str, Any]]:
         raise ConfigError(
             "\n".join(f"warren:workers.{name}: stack.yml has no such pool; it has {have}" for name in sorted(unknown))
         )
-    found = {WEB: _process("python3 -m app web", settings.web, BY_HTTP)}
-    for pool in contract.pools:
-        # The index tells instances on one host apart; each has a host name of its own here.
-        command = f"python3 -m app worker {pool} --index ${{CF_INSTANCE_INDEX:-0}}"
-        found[f"worker-{pool}"] = _process(command, settings.workers.get(pool, ProcessSettings()), BY_PROCESS)
-    one = ProcessSettings()
-    if settings.beat and contract.beat:
-        found["beat"] = _process("python3 -m app beat", one, BY_PROCESS)
-    if settings.consumer:
-        found["consumer"] = _process("python3 -m app consumer", one, BY_PROCESS)
-    if settings.flower.host:
-        command = "FLOWER_HOST=0.0.0.0 FLOWER_LISTEN_PORT=$PORT python3 -m app flower"
-        found[FLOWER] = _process(command, settings.flower, {"type": "port"})
-    return found
+    told = {WEB: settings.web, FLOWER: settings.flower}
+    told |= {f"{POOL}{pool}": worker for pool, worker in settings.workers.items()}
+    others = made.others(contract, flower=bool(settings.flower.host))
+    unwanted = {kind for kind, on in (("beat", settings.beat), ("consumer", settings.consumer)) if not on}
+    every = [made.web(contract), *made.workers(contract), *others]
+    return {each.kind: _told(each, told.get(each.kind)) for each in every if each.kind not in unwanted}
 
 
-def _process(command: str, settings: ProcessSettings, health: dict[str, Any]) -> dict[str, Any]:
-    sizes = {"instances": settings.instances, "memory": settings.memory, "disk": settings.disk}
-    return {"command": command, **sizes, "health_check": health}
+def _told(process: AppProcess, settings: ProcessSettings | None) -> dict[str, Any]:
+    settings = settings or ProcessSettings()
+    by_http = {"type": "http", "data": {"endpoint": process.endpoint, "timeout": made.START}}
+    return {
+        "command": process.command,
+        "instances": process.instances if settings.instances is None else settings.instances,
+        "memory": settings.memory or process.memory,
+        "disk": settings.disk,
+        "health_check": by_http if process.endpoint else BY_PROCESS,
+    }

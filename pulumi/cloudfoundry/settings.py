@@ -30,17 +30,17 @@ class Part(BaseModel):
 
 
 class ProcessSettings(Part):
-    """Of one kind of process. `memory` and `disk`: megabytes for each instance."""
+    """Of one kind of process. `memory` and `disk`: megabytes for each instance. None: what stack.yml comes to, with one
+    core for each instance."""
 
-    instances: Count = 1
-    memory: Megabytes = 256
+    instances: Count | None = None
+    memory: Megabytes | None = None
     disk: Megabytes = 1024
 
 
 class WebSettings(ProcessSettings):
     """`host` and `domain` make the route; by default the app's name, in the organization's first domain."""
 
-    memory: Megabytes = 512
     host: Host | None = None
     domain: str | None = None
 

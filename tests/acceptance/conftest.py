@@ -5,6 +5,8 @@
                                                                --ansible-inventory FILE
     pytest tests/acceptance --target kubernetes                the one in the current context's namespace `warren`, or
                                                                in --namespace, --context; --url where it has no way in
+    pytest tests/acceptance --target cloudfoundry              the app `warren` where `cf target` or CF_… lead, or
+                                                               --app; --url where this machine cannot resolve its route
     pytest tests/acceptance --url https://… --token …          any other
     pytest tests/acceptance --url … --restart ./restart        … that can be told `./restart worker|web|broker`
 
@@ -16,7 +18,7 @@ import shlex
 import signal
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,11 @@ from typing import Any
 import pytest
 
 from app.contract import ContractError
+from loadtests.cloudfoundry import deployment as cloud_app
+from loadtests.cloudfoundry.client import login
+from loadtests.cloudfoundry.client.errors import FoundationError
+from loadtests.cloudfoundry.restart import PARTS
+from loadtests.cloudfoundry.restart import restart as restart_instances
 from loadtests.hosts.inventory import BadInventory, read
 from loadtests.hosts.remote import Remote
 from loadtests.hosts.restart import restart as restart_part
@@ -41,9 +48,13 @@ from ..front_end import FrontEnd, wait_until
 ROOT = Path(__file__).parents[2]
 
 
+TARGETS = ["local", "hosts", "kubernetes", "cloudfoundry"]
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("acceptance")
-    group.addoption("--target", choices=["local", "hosts", "kubernetes"], default="local", help="where it is")
+    group.addoption("--target", choices=TARGETS, default="local", help="where it is")
+    group.addoption("--app", default=cloud_app.NAME, help="of a space")
     group.addoption("--namespace", default=Kubectl.namespace, help="of a cluster")
     group.addoption("--context", default="", help="of the kubeconfig; else its current one")
     group.addoption("--url", help="the front end to test, wherever it is")
@@ -61,6 +72,8 @@ class Target:
     download: str | None
     # Whether the workers may fetch from private addresses, such as a stand-in for the dog API on this machine.
     own_pictures: bool
+    # Of which parts `restart` knows; a marketplace's broker is nobody's here to restart.
+    parts: Collection[str] = ("worker", "web", "broker")
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +87,9 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if config.getoption("--target", "local") == "kubernetes":
         kubectl = Kubectl(config.getoption("--namespace"), config.getoption("--context"))
         yield from kubernetes(kubectl, url, config.getoption("--download"))
+        return
+    if config.getoption("--target", "local") == "cloudfoundry":
+        yield from cloudfoundry(config.getoption("--app"), url, config.getoption("--download"))
         return
     if url is None:
         yield from local(tmp_path_factory.mktemp("acceptance") / "stack")
@@ -113,6 +129,19 @@ def kubernetes(kubectl: Kubectl, url: str | None, download: str | None) -> Itera
         front = FrontEnd(way.rstrip("/"))
         front.headers["Authorization"] = f"Bearer {deployment.token}"
         yield Target(front, lambda part: restart_pods(kubectl, part), download, False)
+
+
+def cloudfoundry(app: str, url: str | None, download: str | None) -> Iterator[Target]:
+    """An app in a space; its instances are ended, and the foundation starts others."""
+    try:
+        deployment = cloud_app.read(login.connect(), app)
+    except FoundationError as error:
+        raise pytest.UsageError(str(error)) from error
+    if not (url or deployment.url):
+        raise pytest.UsageError(f"no route leads to {app}; say --url")
+    front = FrontEnd((url or deployment.url).rstrip("/"))
+    front.headers["Authorization"] = f"Bearer {deployment.token}"
+    yield Target(front, lambda part: restart_instances(deployment, part), download, False, parts=PARTS)
 
 
 def local(folder: Path) -> Iterator[Target]:

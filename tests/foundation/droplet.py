@@ -77,6 +77,10 @@ class Ground:
         launcher.parent.mkdir(parents=True)
         launcher.write_text(LAUNCHER)
         launcher.chmod(0o755)
+        # A buildpack's Python answers to this name as well.
+        python = tree / "home/vcap/deps/bin/python"
+        python.parent.mkdir(parents=True, exist_ok=True)
+        python.symlink_to("/usr/bin/python3")
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             made = Path(folder)
             shutil.copytree(self._base, made, dirs_exist_ok=True, copy_function=_link)
