@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
         lab-up lab-down lab-shell lint-hosts test-hosts test-hosts-day-two image compose-secrets test-kubernetes-unit \
+        test-cloudfoundry-unit \
         cluster-up cluster-down foundation-up foundation-down tools test-cluster test-kubernetes picture lock clean
 SHELL := /bin/bash
 
@@ -105,6 +106,9 @@ compose-secrets: setup ## passwords and the broker's configuration for compose.y
 
 test-kubernetes-unit: setup-dev ## the Pulumi program's manifests, without a cluster
 	@$(PYTEST) tests/kubernetes
+
+test-cloudfoundry-unit: setup-dev ## the Cloud Foundry client and the manifest, without a foundation
+	@$(PYTEST) tests/cloudfoundry
 
 cluster-up: setup-dev ## a throw-away Kubernetes for `pulumi up` (as root); WITH=keda,cluster-operator,metrics,policies for more
 	@scripts/system-packages cluster engine

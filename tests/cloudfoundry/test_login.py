@@ -109,7 +109,9 @@ def test_a_token_does_not_go_to_another_host_by_netrc(
     """requests would put what ~/.netrc has for a host in the token's place."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    assert client(foundation()).spaces.organization("org").name == "org"
+    server = foundation()
+    assert client(server).spaces.organization("org").name == "org"
+    assert server.times("GET", "/v3/organizations") == 1
 
 
 def test_who_did_cf_login_needs_nothing_else(foundation: Start, tmp_path: Path) -> None:

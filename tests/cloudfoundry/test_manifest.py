@@ -1,6 +1,7 @@
 """`warren manifest`: what it writes is a manifest, says what stack.yml says, and is judged by it later on."""
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from click.testing import CliRunner, Result
 from app.contract import load_contract
 from loadtests.cli import main
 from loadtests.cloudfoundry import manifest
+from loadtests.cloudfoundry.client import Client
+from loadtests.cloudfoundry.client.errors import ApiError
+from tests.cloudfoundry.fake.server import Server
 
 STACK = Path(__file__).parents[2] / "stack.yml"
 COUNT, TEXT = {"type": "integer", "minimum": 0}, {"type": "string", "minLength": 1}
@@ -225,3 +229,30 @@ def test_what_is_no_manifest_is_told_as_such(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     done = _run("--stack", STACK, "--check", file)
     assert (done.exit_code in (1, 2) and "no manifest" in done.stderr) or "not YAML" in done.stderr
+
+
+@pytest.mark.parametrize("shape", ["one-app", "two-apps"])
+def test_it_is_applied_as_it_is_and_a_second_time_changes_nothing(
+    foundation: Callable[..., Server], client: Callable[..., Client], tmp_path: Path, shape: str
+) -> None:
+    stack = _changed(tmp_path, pools__io__processes=3)
+    text = _run("--stack", stack, "--shape", shape).stdout
+    cf = client(foundation())
+    space = cf.here.guid
+    with pytest.raises(ApiError, match="Service instance 'warren-rabbitmq' not found"):
+        cf.spaces.apply_manifest(space, text)
+    assert cf.apps.every(space) == []
+    cf.services.create(space, "warren-rabbitmq", cf.services.plan("rabbitmq", "shared").guid)
+    cf.spaces.apply_manifest(space, text)
+    apps = cf.apps.every(space)
+    before = [(each.name, cf.processes.of_app(each.guid), cf.routes.of_app(each.guid)) for each in apps]
+    found = {each.type: each for _, processes, _ in before for each in processes if each.instances}
+    assert (found["worker-io"].instances, found["worker-long"].memory_in_mb) == (3, 550)
+    assert found["web"].health_check["data"]["endpoint"] == "/healthz"
+    assert {each.health_check["type"] for kind, each in found.items() if kind != "web"} == {"process"}
+    assert [len(routes) for _, _, routes in before] == ([1] if shape == "one-app" else [1, 0])
+    assert all(len(cf.services.bindings(app=each.guid)) == 1 for each in apps)
+    cf.apps.set_environment(apps[0].guid, {"WARREN_TOKEN": "secret"})
+    cf.spaces.apply_manifest(space, text)
+    assert [(each.name, cf.processes.of_app(each.guid), cf.routes.of_app(each.guid)) for each in apps] == before
+    assert cf.apps.environment(apps[0].guid)["WARREN_TOKEN"] == "secret"

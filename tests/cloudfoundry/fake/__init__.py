@@ -6,7 +6,8 @@ published document, so that it cannot drift into an API of its own.
 
     state          what there is, and which foundation it imitates
     life           instances that start, run, crash and are replaced
-    api_*          the calls
+    manifests      what applying one does
+api_*          the calls
     judge          the published document
     server         over HTTP, in a thread, with trouble on demand
 """

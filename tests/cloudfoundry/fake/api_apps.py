@@ -4,11 +4,9 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from tests.cloudfoundry.fake import life
+from tests.cloudfoundry.fake import life, manifests
 from tests.cloudfoundry.fake.api_spaces import job, listed
 from tests.cloudfoundry.fake.state import Foundation, Refused, Thing, not_found, owner, related, unprocessable
-
-FEATURES = {"ssh": True, "revisions": True, "file-based-vcap-services": False}
 
 
 def calls(foundation: Foundation) -> Blueprint:
@@ -20,14 +18,9 @@ def calls(foundation: Foundation) -> Blueprint:
         space = owner(body, "space")
         if any(each["name"] == body["name"] for each in foundation.of("apps", space=space or "")):
             raise unprocessable(f"App with the name '{body['name']}' already exists.")
-        lifecycle = body.get("lifecycle") or {"type": "buildpack", "data": {"buildpacks": [], "stack": "cflinuxfs4"}}
-        app = foundation.add(
-            "apps", name=body["name"], state="STOPPED", lifecycle=lifecycle, relationships=body["relationships"],
-            metadata=body.get("metadata") or {"labels": {}, "annotations": {}},
-        )  # fmt: skip
-        foundation.environment[app["guid"]] = dict(body.get("environment_variables") or {})
-        foundation.features[app["guid"]] = dict(FEATURES)
-        life.process(foundation, app["guid"], "web")
+        metadata = body.get("metadata") or {"labels": {}, "annotations": {}}
+        app = manifests.make(foundation, space or "", body["name"], body.get("lifecycle"), metadata=metadata)
+        foundation.environment[app["guid"]] |= body.get("environment_variables") or {}
         return app, 201
 
     @part.patch("/v3/apps/<guid>")

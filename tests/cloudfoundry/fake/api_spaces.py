@@ -6,14 +6,8 @@ from typing import Any
 import yaml
 from flask import Blueprint, Response, request
 
+from tests.cloudfoundry.fake import manifests
 from tests.cloudfoundry.fake.state import Foundation, Thing, not_found, owner, unprocessable
-
-MANIFEST_KEYS = {
-    "name", "buildpacks", "command", "disk_quota", "env", "features", "health-check-http-endpoint",
-    "health-check-invocation-timeout", "health-check-type", "instances", "memory", "metadata", "no-route", "processes",
-    "random-route", "readiness-health-check-http-endpoint", "readiness-health-check-interval",
-    "readiness-health-check-type", "routes", "services", "stack", "timeout", "path", "health-check-interval",
-}  # fmt: skip
 
 
 def listed(foundation: Foundation, found: list[Thing], under: str = "resources") -> Thing:
@@ -88,14 +82,8 @@ def calls(foundation: Foundation) -> Blueprint:
     def apply_manifest(guid: str) -> Response:
         manifest = yaml.safe_load(request.data)
         foundation.get("spaces", guid)
-        for app in manifest["applications"]:
-            if unknown := set(app) - MANIFEST_KEYS:
-                raise unprocessable(f"For application '{app['name']}': unknown keys {sorted(unknown)}")
-            for service in app.get("services", []):
-                name = service if isinstance(service, str) else service["name"]
-                if not any(each["name"] == name for each in foundation.of("service_instances", space=guid)):
-                    raise unprocessable(f"For application '{app['name']}': Service instance '{name}' not found")
-        foundation.manifests.append(manifest)
+        manifests.judge(foundation, guid, manifest)
+        manifests.apply(foundation, guid, manifest)
         return job(foundation, "space.apply_manifest", "the buildpack is deprecated")
 
     @part.post("/v3/spaces/<guid>/manifest_diff")
