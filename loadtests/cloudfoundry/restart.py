@@ -12,9 +12,9 @@ PARTS = ("worker", "web")
 def restart(deployment: Deployment, part: str) -> None:
     """`part`: one of PARTS. Raises FoundationError."""
     client, app = deployment.client, deployment.app
-    old = client.instances.generation(app)
-    for process in client.processes.of_app(app):
-        if process.type.partition("-")[0] == part:
-            for instance in client.processes.stats(process.guid):
-                client.processes.end_instance(process.guid, instance.index)
+    processes = [each for each in client.processes.of_app(app) if each.type.partition("-")[0] == part]
+    old = client.instances.generation(app, {each.type for each in processes})
+    for process in processes:
+        for instance in client.processes.stats(process.guid):
+            client.processes.end_instance(process.guid, instance.index)
     client.instances.wait(app, WITHIN, watch=client.instances.watch(app, old))

@@ -7,6 +7,8 @@ import pytest
 
 from loadtests.cloudfoundry.client import Client
 from loadtests.cloudfoundry.client.errors import ApiError, RolloutFailed
+from loadtests.cloudfoundry.deployment import Deployment
+from loadtests.cloudfoundry.restart import restart
 from tests.cloudfoundry.fake import life
 from tests.cloudfoundry.fake.api_apps import droplet
 from tests.cloudfoundry.fake.server import Server
@@ -186,3 +188,17 @@ def test_instances_are_restarted_a_few_at_a_time(running: Callable[..., Running]
     assert done == [("web", 0), ("web", 1), ("web", 2), ("worker", 0), ("worker", 1)]
     assert not set(before) & set(guids(r.server.foundation))
     assert r.releases() == _all_of(r.first)
+
+
+@pytest.mark.parametrize("kind", ["large", "korifi"])
+def test_restarting_one_part_waits_for_that_part_alone(running: Callable[..., Running], kind: str) -> None:
+    r = running(kind=kind)
+    lives = r.server.foundation.lives
+    for instances in lives.values():
+        for each in instances:
+            each["since"] -= 3600
+    before = {process: [each["guid"] for each in found] for process, found in lives.items()}
+    restart(Deployment(r.cf, r.app, "", ""), "worker")
+    web, worker = (r.cf.processes.get(r.app, kind_).guid for kind_ in ("web", "worker"))
+    assert [each["guid"] for each in lives[web]] == before[web]
+    assert not {each["guid"] for each in lives[worker]} & set(before[worker])

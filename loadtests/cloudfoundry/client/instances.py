@@ -71,9 +71,10 @@ class Instances:
     def __init__(self, transport: Transport, processes: Processes, logs: Logs) -> None:
         self._transport, self._processes, self._logs = transport, processes, logs
 
-    def generation(self, app: str) -> Generation:
-        """The instances that there are now."""
-        processes = [each for each in self._processes.of_app(app) if each.instances]
+    def generation(self, app: str, kinds: Collection[str] | None = None) -> Generation:
+        """The instances that there are now, all of which are to be replaced. `kinds`: of processes of these types."""
+        found = [each for each in self._processes.of_app(app) if each.instances]
+        processes = [each for each in found if kinds is None or each.type in kinds]
         return Generation((process.guid, each) for process in processes for each in self._processes.stats(process.guid))
 
     def watch(self, app: str, old: Generation | None = None, kinds: Collection[str] | None = None) -> Watch:
