@@ -175,6 +175,15 @@ def test_an_address_that_is_no_foundation(foundation: Start) -> None:
         Client(server.foundation.url, RefreshToken(REFRESH), patience=QUICK).spaces.organization("org")
 
 
+def test_an_address_that_leads_elsewhere_is_not_followed(foundation: Start, client: Of) -> None:
+    server = foundation()
+    cf = client(server)
+    space = cf.here.guid
+    server.trouble("POST", "^/v3/apps", status=302, headers={"Location": "https://login.example.org/"}, body="")
+    with pytest.raises(Unreachable, match=r"leads to https://login.example.org/; give the address of the API itself"):
+        cf.apps.create(space, "shop")
+
+
 @pytest.mark.parametrize("address", ["http://api.example.org", "ftp://api.example.org", "https://"])
 def test_an_address_that_would_give_logins_away_is_refused_at_once(address: str) -> None:
     with pytest.raises(Unreachable, match="https"):
@@ -192,3 +201,7 @@ def test_a_foundation_with_a_certificate_of_its_own(tmp_path: Path) -> None:
             Client(url, RefreshToken(REFRESH), patience=QUICK).spaces.organization("org")
         cf = Client(url, RefreshToken(REFRESH), str(tmp_path / "ca.pem"), QUICK)
         assert cf.spaces.organization("org").name == "org"
+        said: list[str] = []
+        cf = Client(url, RefreshToken(REFRESH), False, QUICK, said.append)
+        assert cf.spaces.organization("org").name == "org"
+        assert len(said) == 1 and "is not checked" in said[0]

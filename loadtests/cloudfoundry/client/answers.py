@@ -38,16 +38,16 @@ def problems(answer: requests.Response) -> list[Problem]:
         return [Problem(detail=" ".join(answer.text.split())[:200])] if answer.text.strip() else []
 
 
-def seconds(text: str | None) -> float | None:
-    """From Retry-After: a number of seconds, or a date."""
+def seconds(text: str | None) -> float:
+    """From Retry-After: a number of seconds, or a date; 0 when it says nothing."""
     if not text:
-        return None
+        return 0.0
     if text.strip().isdecimal():
         return float(text)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
     except ValueError:
-        return None
+        return 0.0
 
 
 def refused(error: RequestException) -> bool:

@@ -12,9 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.auth import AuthBase
 from requests.exceptions import ConnectTimeout, JSONDecodeError, ReadTimeout, RequestException, SSLError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from urllib3.exceptions import InsecureRequestWarning
 
 from loadtests.cloudfoundry.client.answers import address, local, problems, reason, refused, seconds
 from loadtests.cloudfoundry.client.auth import Auth
@@ -38,9 +40,9 @@ class _Header(AuthBase):
 
 
 class _Again(Exception):
-    """Worth repeating, after so many seconds (None: our own backoff). `why` is what to raise in the end."""
+    """Worth repeating, not before so many seconds. `why` is what to raise in the end."""
 
-    def __init__(self, why: Exception, after: float | None = None) -> None:
+    def __init__(self, why: Exception, after: float = 0.0) -> None:
         self.why, self.after = why, after
 
 
@@ -85,6 +87,9 @@ class Transport:
         self.api, self.auth, self.say = address(api), auth, say
         self.patience = patience or Patience()
         self._verify = verify
+        if verify is False:
+            urllib3.disable_warnings(InsecureRequestWarning)  # at each request; once is enough
+            say(f"the certificate of {self.api} is not checked, as `cf` was told")
         self._session = requests.Session()
         self._session.headers["Accept"] = "application/json"
         self._root: Root | None = None
@@ -162,22 +167,25 @@ class Transport:
     def _once(self, call: _Call) -> requests.Response:
         timeout = (self.patience.connect, call.read or self.patience.read)
         try:
-            answer = self._session.request(call.method, call.url, verify=self._verify, timeout=timeout, **call.what)
+            answer = self._session.request(
+                call.method, call.url, verify=self._verify, timeout=timeout, allow_redirects=False, **call.what
+            )
         except RequestException as error:
             raise self._lost(error, call) from error
+        if answer.is_redirect:
+            # Followed, a POST would become a GET.
+            raise Unreachable(f"{call.url} leads to {answer.headers['Location']}; give the address of the API itself")
         if answer.ok:
             return answer
         ambiguous = answer.status_code in AMBIGUOUS
         note = "" if call.repeat or not ambiguous else f"It {LOOK_FIRST}."
         refusal = ApiError(call.asked, answer.status_code, problems(answer), note)
-        if answer.status_code == 429:
-            after = seconds(answer.headers.get("Retry-After"))
-            if after is not None and after > self.patience.retry_after:
-                raise ApiError(call.asked, 429, refusal.problems, f"It says to come back in {after:.0f} s.")
-            raise _Again(refusal, after)
-        if ambiguous and call.repeat:
-            raise _Again(refusal)
-        raise refusal
+        if answer.status_code != 429 and not (ambiguous and call.repeat):
+            raise refusal
+        after = seconds(answer.headers.get("Retry-After"))
+        if after > self.patience.retry_after:
+            raise ApiError(call.asked, answer.status_code, refusal.problems, f"It says to come back in {after:.0f} s.")
+        raise _Again(refusal, after)
 
     def _lost(self, error: RequestException, call: _Call) -> Exception:
         where = urlsplit(call.url).netloc
@@ -199,7 +207,7 @@ class Transport:
         error = state.outcome.exception() if state.outcome else None
         assert isinstance(error, _Again)
         own = min(self.patience.backoff * 2 ** (state.attempt_number - 1), self.patience.backoff_most)
-        return own if error.after is None else error.after
+        return max(own, error.after)
 
     def _tell(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
