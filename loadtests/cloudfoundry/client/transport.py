@@ -13,52 +13,18 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.auth import AuthBase
 from requests.exceptions import ConnectTimeout, JSONDecodeError, ReadTimeout, RequestException, SSLError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from urllib3.exceptions import InsecureRequestWarning
 
 from loadtests.cloudfoundry.client.answers import address, local, problems, reason, refused, seconds
 from loadtests.cloudfoundry.client.auth import Auth
+from loadtests.cloudfoundry.client.call import Again, Call, Header
 from loadtests.cloudfoundry.client.errors import ApiError, LoginError, Unreachable
 from loadtests.cloudfoundry.client.patience import Patience
 
 AMBIGUOUS = (502, 503, 504)
 LOOK_FIRST = "may have been done: look before you repeat it"
-
-
-class _Header(AuthBase):
-    """A login as requests knows it: kept from other hosts, and not overruled by ~/.netrc. Empty: none."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._text:
-            request.headers["Authorization"] = self._text
-        return request
-
-
-class _Again(Exception):
-    """Worth repeating, not before so many seconds. `why` is what to raise in the end."""
-
-    def __init__(self, why: Exception, after: float = 0.0) -> None:
-        self.why, self.after = why, after
-
-
-@dataclass(frozen=True)
-class _Call:
-    """`repeat`: doing it twice comes to the same. `read`: seconds to wait for an answer, when not as usual."""
-
-    method: str
-    url: str
-    repeat: bool
-    what: dict[str, Any]
-    read: float | None = None
-
-    @property
-    def asked(self) -> str:
-        return f"{self.method} {urlsplit(self.url).path}"
 
 
 @dataclass(frozen=True)
@@ -101,7 +67,7 @@ class Transport:
         """An answer that is no error. `path` may be a link of the foundation's; `at`: its base when not the API's."""
         repeat = method != "POST" if safe is None else safe
         header = self.auth.header()
-        call = _Call(method, f"{at or self.api}{local(path)}", repeat, {"auth": _Header(header), **what}, read)
+        call = Call(method, f"{at or self.api}{local(path)}", repeat, {"auth": Header(header), **what}, read)
         try:
             return self._repeated(call)
         except ApiError as error:
@@ -109,7 +75,7 @@ class Transport:
                 raise
             if not self.auth.renew(header):
                 raise LoginError(str(error)) from error
-        return self._repeated(replace(call, what={"auth": _Header(self.auth.header()), **what}))
+        return self._repeated(replace(call, what={"auth": Header(self.auth.header()), **what}))
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """The JSON object there. Queries that are None are left out, lists become commas."""
@@ -138,7 +104,7 @@ class Transport:
     def root(self) -> Root:
         """Read once."""
         if self._root is None:
-            answer = self._repeated(_Call("GET", f"{self.api}/", True, {"auth": _Header("")}))
+            answer = self._repeated(Call("GET", f"{self.api}/", True, {"auth": Header("")}))
             links = self.object(answer).get("links") or {}
             if not isinstance(links, dict) or "cloud_controller_v3" not in links:
                 raise Unreachable(
@@ -152,19 +118,19 @@ class Transport:
             self._root = Root(self.api, href("uaa", "login"), href("log_cache") or self.api)
         return self._root
 
-    def _repeated(self, call: _Call) -> requests.Response:
+    def _repeated(self, call: Call) -> requests.Response:
         try:
             return Retrying(
                 stop=stop_after_attempt(self.patience.attempts),
                 wait=self._wait,
                 before_sleep=self._tell,
-                retry=retry_if_exception_type(_Again),
+                retry=retry_if_exception_type(Again),
                 reraise=True,
             )(self._once, call)
-        except _Again as gave_up:
+        except Again as gave_up:
             raise gave_up.why from None
 
-    def _once(self, call: _Call) -> requests.Response:
+    def _once(self, call: Call) -> requests.Response:
         timeout = (self.patience.connect, call.read or self.patience.read)
         try:
             answer = self._session.request(
@@ -185,9 +151,9 @@ class Transport:
         after = seconds(answer.headers.get("Retry-After"))
         if after > self.patience.retry_after:
             raise ApiError(call.asked, answer.status_code, refusal.problems, f"It says to come back in {after:.0f} s.")
-        raise _Again(refusal, after)
+        raise Again(refusal, after)
 
-    def _lost(self, error: RequestException, call: _Call) -> Exception:
+    def _lost(self, error: RequestException, call: Call) -> Exception:
         where = urlsplit(call.url).netloc
         if isinstance(error, SSLError):
             return Unreachable(
@@ -196,26 +162,26 @@ class Transport:
             )
         if isinstance(error, ConnectTimeout) or refused(error):
             text = f"{call.asked}: no connection to {where} ({reason(error)}); check the API's address and the network"
-            return _Again(Unreachable(text))
+            return Again(Unreachable(text))
         slow = "no answer in time" if isinstance(error, ReadTimeout) else f"the connection broke ({reason(error)})"
         lost = Unreachable(f"{call.asked}: {slow}" + ("" if call.repeat else f"; it {LOOK_FIRST}"), sent=True)
         # Who says how long to wait for an answer has waited.
         given_up = isinstance(error, ReadTimeout) and call.read is not None
-        return _Again(lost) if call.repeat and not given_up else lost
+        return Again(lost) if call.repeat and not given_up else lost
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        assert isinstance(error, _Again)
+        assert isinstance(error, Again)
         own = min(self.patience.backoff * 2 ** (state.attempt_number - 1), self.patience.backoff_most)
         return max(own, error.after)
 
     def _tell(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        assert isinstance(error, _Again) and state.next_action
+        assert isinstance(error, Again) and state.next_action
         self.say(f"{str(error.why).splitlines()[0]}; again in {state.next_action.sleep:.1f} s")
 
     def _ask_uaa(self, grant: dict[str, str], login: tuple[str, str]) -> dict[str, Any]:
         if not self.root.uaa:
             raise LoginError(f"{self.api} names no UAA; log in with a token or a client certificate")
         url = f"{address(self.root.uaa)}/oauth/token"
-        return self.object(self._repeated(_Call("POST", url, True, {"data": grant, "auth": login})))
+        return self.object(self._repeated(Call("POST", url, True, {"data": grant, "auth": login})))
