@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,25 @@ def test_who_did_cf_login_needs_nothing_else(foundation: Start, tmp_path: Path) 
     assert cf.here.name == "dev"
     assert (tmp_path / ".cf/config.json").read_bytes() == before
     assert connect(environ | {"CF_SPACE": "prod"}).space == "prod"
+
+
+def _token(until: float) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps({"exp": until}).encode()).decode().rstrip("=")
+    return f"bearer head.{payload}.signature"
+
+
+def test_the_token_of_cf_serves_until_its_own_end(foundation: Start, tmp_path: Path) -> None:
+    server = foundation()
+    config = _logged_in(server, AccessToken=_token(time.time() + 600))
+    server.uaa.good.add(config["AccessToken"].partition(" ")[2])
+    environ = _cf_home(tmp_path, **config)
+    assert connect(environ, patience=QUICK).here.name == "dev"
+    assert server.uaa.issued == 0
+    (tmp_path / ".cf/config.json").write_text(json.dumps(config | {"AccessToken": _token(time.time() - 5)}))
+    server.asked.clear()
+    assert connect(environ, patience=QUICK).here.name == "dev"
+    # Renewed before it was ever shown: no request was refused.
+    assert server.uaa.issued == 1 and server.times("GET", "/v3/organizations") == 1
 
 
 def test_cf_logged_in_as_a_program(foundation: Start, tmp_path: Path) -> None:

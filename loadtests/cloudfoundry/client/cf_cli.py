@@ -4,6 +4,7 @@ That file is never written. Where a foundation hands out a new refresh token wit
 after us; few do.
 """
 
+import base64
 import json
 import os
 from collections.abc import Mapping
@@ -74,8 +75,6 @@ def _auth(config: dict[str, Any], environ: Mapping[str, str], path: Path) -> Aut
 
 def _kubernetes_user(name: str, environ: Mapping[str, str]) -> Auth:
     """On Korifi users are Kubernetes' own: `cf login` notes which one of the kubeconfig."""
-    import base64
-
     files = [Path(each) for each in environ.get("KUBECONFIG", "").split(os.pathsep) if each]
     for path in files or [Path.home() / ".kube/config"]:
         try:

@@ -7,6 +7,9 @@ Foundations differ. What is asked for, in this order, each step said aloud:
 3. a deployment without a strategy (Korifi, which rolls in its own way)
 4. without deployments: the droplet is set, the app stopped and started, with a gap
 
+Only `web` instances roll; a foundation starts those of other types anew when the others are done. Workers may go at any
+time: what they had in hand is delivered again.
+
 Back, when the new release crashes or does not come up in time:
 
 1. the deployment is cancelled
