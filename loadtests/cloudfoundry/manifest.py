@@ -13,7 +13,7 @@ from loadtests.cloudfoundry.processes import ANSWER, START, AppProcess
 Shape = Literal["one-app", "two-apps"]
 BUILDPACKS = ["python_buildpack"]
 WORKER = "-worker"
-UNITS = {"M": 1, "MB": 1, "G": 1024, "GB": 1024}
+UNITS = {"M": 1, "MB": 1, "G": 1024, "GB": 1024, "T": 1024**2, "TB": 1024**2}
 OUTSIDE = "0.0.0.0"  # noqa: S104 - inside its container
 
 
@@ -142,5 +142,5 @@ def _told(manifest: Any) -> dict[str, tuple[str, dict[str, Any]]]:
 
 def _megabytes(text: Any) -> int | None:
     words = str(text or "").upper().strip()
-    number, unit = words.rstrip("MGB"), words.lstrip("0123456789")
+    number, unit = words.rstrip("MGTB"), words.lstrip("0123456789")
     return int(number) * UNITS[unit] if number.isdecimal() and unit in UNITS else None

@@ -217,7 +217,7 @@ def test_a_manifest_that_no_longer_fits_says_where_and_what_to_do() -> None:
     assert len(_told(others)) == 2
 
     def free(found: dict[str, Any], app: dict[str, Any]) -> None:
-        found["worker-io"] |= {"instances": 7, "memory": "2G"}
+        found["worker-io"] |= {"instances": 7, "memory": "1tb"}
         app |= {"name": "other", "services": ["rabbit", "redis"], "no-route": True}
 
     assert _told(free) == []
