@@ -9,7 +9,6 @@ from pathlib import Path
 from loadtests.cloudfoundry.client import staging
 
 ROOT = Path(__file__).parents[2]
-RUNTIME = "python-3.x\n"
 VERSION = version("warren")
 NOT_PUSHED = {"__pycache__", ".pyc"}
 
@@ -21,7 +20,7 @@ def pack(stack: str, commands: Mapping[str, str]) -> tuple[bytes, str]:
         texts = {
             "stack.yml": stack,
             "requirements.txt": (ROOT / "requirements.txt").read_text(),
-            "runtime.txt": RUNTIME,
+            "runtime.txt": (ROOT / "runtime.txt").read_text(),
             # By it the app knows its own version, though it is not installed.
             f"warren-{VERSION}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: warren\nVersion: {VERSION}\n",
             "Procfile": "".join(f"{kind}: {command}\n" for kind, command in sorted(commands.items())),

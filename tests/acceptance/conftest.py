@@ -17,6 +17,7 @@ import os
 import shlex
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
@@ -46,6 +47,7 @@ from ..dog_api import DogApi
 from ..front_end import FrontEnd, wait_until
 
 ROOT = Path(__file__).parents[2]
+SEND_WITHIN = 300.0  # seconds, through a restart of everything
 
 
 TARGETS = ["local", "hosts", "kubernetes", "cloudfoundry"]
@@ -191,8 +193,9 @@ class Run:
 
     def send_many(self, count: int, task: str) -> None:
         """Send until so many are accepted, as a client does that sends again what was refused."""
-        missing = count
+        missing, deadline = count, time.monotonic() + SEND_WITHIN
         while missing:
+            assert time.monotonic() < deadline, f"{missing} of {count} tasks were not accepted in {SEND_WITHIN:.0f} s"
             body = {"tasks": [{"task": task}] * min(missing, 50)}
             try:
                 answer = self._front.post("/batches", json=body, headers={"Warren-Run": self.id})

@@ -128,12 +128,19 @@ def _droplet(client: Client, app: str, props: dict[str, Any]) -> str:
     return client.staging.build(app, package.guid).guid
 
 
+def _whole(value: Any) -> Any:
+    """Pulumi hands numbers over as floats, and the API wants whole ones."""
+    if isinstance(value, dict):
+        return {key: _whole(each) for key, each in value.items()}
+    return int(value) if isinstance(value, float) else value
+
+
 def _processes(client: Client, app: str, wanted: dict[str, dict[str, Any]]) -> None:
     """Those that a former release had are not wanted any more: without instances they do nothing."""
     seen = {process.type: process for process in client.processes.of_app(app)}
     for kind, each in wanted.items():
         if kind in seen:
-            client.processes.update(seen[kind].guid, {"health_check": each["health_check"]})
+            client.processes.update(seen[kind].guid, {"health_check": _whole(each["health_check"])})
             to = {theirs: int(each[ours]) for ours, theirs in SIZES.items()}
             if any(getattr(seen[kind], theirs) != value for theirs, value in to.items()):
                 client.processes.scale(seen[kind].guid, **to)
