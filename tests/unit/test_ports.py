@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -40,3 +42,12 @@ def test_taken_ports_are_passed_over(monkeypatch: pytest.MonkeyPatch, taken: int
 def test_the_listener_is_named(taken: int) -> None:
     assert f"(pid {os.getpid()})" in listener(taken)
     assert listener(free_ports(1)[0]) == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="claims are made on Linux only")
+def test_two_processes_do_not_choose_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their servers listen only later, so that both would find it free."""
+    (port,) = free_ports(1)
+    code = f"from loadtests.local import ports; ports._RANGE = range({port}, {port + 1}); print(ports.free_ports(1))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and "no 1 free ports" in done.stderr
