@@ -30,8 +30,10 @@ class Stack:
     """`folder` holds state, configuration and Pulumi's home; removing it forgets the stack. One that is there
     already is opened, and keeps its configuration when none is given.
 
-    `path`: folders of programs that come first. `provider`: real or stand-in.
+    `path`: folders of programs that come first. `provider`: real or stand-in. `program`: its folder.
     """
+
+    program = PROGRAM
 
     def __init__(
         self,
@@ -58,7 +60,7 @@ class Stack:
         if not self.file.exists():
             self.run("stack", "init", name)
             # It holds the salt of the encryption, and would change the checkout.
-            shutil.move(PROGRAM / self.file.name, self.file)
+            shutil.move(self.program / self.file.name, self.file)
         if config is not None:
             self.configure(config)
 
@@ -71,7 +73,7 @@ class Stack:
 
     def run(self, *arguments: str, timeout: float = 900) -> str:
         """`pulumi ARGUMENTS` for this stack. Raises PulumiFailed."""
-        words = ["pulumi", "--non-interactive", "--cwd", str(PROGRAM), *arguments]
+        words = ["pulumi", "--non-interactive", "--cwd", str(self.program), *arguments]
         if arguments[0] != "plugin":
             words += ["--config-file", str(self.file)] if arguments[0] in CONFIGURED else []
             words += ["--stack", self.name] if arguments[:2] != ("stack", "init") else []

@@ -1,7 +1,10 @@
 """Apps, their processes and instances; packages, builds and droplets; tasks."""
 
+import io
+import zipfile
 from typing import Any
 
+import yaml
 from flask import Blueprint, Response, request
 
 from tests.cloudfoundry.fake import life, manifests
@@ -168,7 +171,10 @@ def _staging(part: Blueprint, foundation: Foundation) -> None:
                 foundation.log(app, line, "STG")
             made |= {"state": "FAILED", "error": foundation.staging_error}
         else:
-            made |= {"state": "STAGED", "droplet": {"guid": droplet(foundation, app)["guid"]}}
+            made |= {
+                "state": "STAGED",
+                "droplet": {"guid": droplet(foundation, app, **_procfile(foundation.bits[asked]))["guid"]},
+            }
         return shown, 201
 
     @part.get("/v3/apps/<guid>/droplets/current")
@@ -180,7 +186,12 @@ def _staging(part: Blueprint, foundation: Foundation) -> None:
     @part.patch("/v3/apps/<guid>/relationships/current_droplet")
     def choose(guid: str) -> Thing:
         foundation.get("apps", guid)
-        foundation.current[guid] = foundation.get("droplets", request.get_json()["data"]["guid"])["guid"]
+        chosen = foundation.get("droplets", request.get_json()["data"]["guid"])
+        foundation.current[guid] = chosen["guid"]
+        there = {each["type"] for each in foundation.of("processes", app=guid)}
+        for kind, command in chosen["process_types"].items():
+            if kind not in there:
+                life.process(foundation, guid, kind, command=command)
         return {"data": {"guid": foundation.current[guid]}, "links": {"self": {"href": foundation.url}}}
 
     @part.post("/v3/apps/<guid>/tasks")
@@ -193,6 +204,15 @@ def _staging(part: Blueprint, foundation: Foundation) -> None:
         shown = dict(made)
         made["state"] = "SUCCEEDED"
         return shown, 202
+
+
+def _procfile(bits: bytes) -> dict[str, str]:
+    """The processes that a buildpack finds; none in bits that are no zip."""
+    if not zipfile.is_zipfile(io.BytesIO(bits)):
+        return {}
+    with zipfile.ZipFile(io.BytesIO(bits)) as archive:
+        found = "Procfile" in archive.namelist() and yaml.safe_load(archive.read("Procfile"))
+    return found or {}
 
 
 def droplet(foundation: Foundation, app: str, **types: str) -> Thing:
