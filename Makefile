@@ -107,7 +107,7 @@ compose-secrets: setup ## passwords and the broker's configuration for compose.y
 test-kubernetes-unit: setup-dev ## the Pulumi program's manifests, without a cluster
 	@$(PYTEST) tests/kubernetes
 
-test-cloudfoundry-unit: setup-dev ## the Cloud Foundry client and the manifest, without a foundation
+test-cloudfoundry-unit: setup-dev ## Cloud Foundry: the client, the manifest, the Pulumi program, without a foundation
 	@$(PYTEST) tests/cloudfoundry
 
 cluster-up: setup-dev ## a throw-away Kubernetes for `pulumi up` (as root); WITH=keda,cluster-operator,metrics,policies for more
