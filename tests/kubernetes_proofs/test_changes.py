@@ -29,9 +29,9 @@ def test_an_update_rolls_the_right_pods_and_only_those(site: Any) -> None:
         assert_done_once(task.ends())
     after = restarts(site.pods())
     assert not rolled & set(site.workers("long"))
-    assert {name: after.get(name) for name in before.keys() - rolled} == {
-        name: how for name, how in before.items() if name not in rolled
-    }
+    # How many there are of the front end its autoscaler decides, meanwhile too.
+    others = {name: how for name, how in before.items() if name not in rolled and not name.startswith("web-")}
+    assert {name: after.get(name) for name in others} == others
     site.up()
 
 
