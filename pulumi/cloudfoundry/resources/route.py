@@ -22,6 +22,8 @@ class RouteProvider(ResourceProvider):
         if others:
             raise common.Taken(f"the route {found.url} leads to another app: it is left alone. Choose another host")
         client.routes.lead(found.guid, props["app"], props["process"])
+        # Korifi starts the process anew a moment later: only now does it know its port.
+        client.instances.wait(props["app"], steady=client.transport.patience.settled)
         return CreateResult(found.guid, {**props, "url": found.url})
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
