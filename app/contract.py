@@ -2,7 +2,6 @@
 
 import math
 import os
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -142,15 +141,12 @@ class ContractError(ValueError):
 
 def load_overlaid(path: str | Path, above: dict[str, Any]) -> tuple[Contract, str]:
     """A stack.yml with `above` laid over it, key by key, and the text of both together. Raises ContractError."""
-    contract = load_contract(path)
-    if not above:
-        return contract, Path(path).read_text(encoding="utf-8")
-    data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    text = yaml.safe_dump(_overlaid(data, above), sort_keys=False, allow_unicode=True)
-    with tempfile.NamedTemporaryFile("w", suffix=".yml", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        return load_contract(file.name), text
+    text = _read(Path(path))
+    contract = parse_contract(text, path)
+    if above:
+        text = yaml.safe_dump(_overlaid(yaml.safe_load(text), above), sort_keys=False, allow_unicode=True)
+        contract = parse_contract(text, f"{path} with what is laid over it")
+    return contract, text
 
 
 def _overlaid(below: Any, above: Any) -> Any:
@@ -161,18 +157,33 @@ def _overlaid(below: Any, above: Any) -> Any:
 
 def load_contract(path: str | Path) -> Contract:
     """Read and judge a stack.yml. Raises ContractError with every complaint at once."""
-    path = Path(path)
+    return parse_contract(_read(Path(path)), path)
+
+
+def _read(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")  # once: it may be a pipe
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        return path.read_text(encoding="utf-8")  # once: it may be a pipe
     except OSError as error:
         why = f"cannot be read ({error.strerror}); name another with --stack or STACK_FILE"
         raise ContractError(path, [Complaint("", why)]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or error
-        raise ContractError(path, [Complaint("", f"not YAML: {what}", mark.line + 1 if mark else None)]) from error
+    except UnicodeDecodeError as error:
+        raise _not_yaml(path, error) from error
+
+
+def _not_yaml(path: Path, error: Exception) -> ContractError:
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or error
+    return ContractError(path, [Complaint("", f"not YAML: {what}", mark.line + 1 if mark else None)])
+
+
+def parse_contract(text: str, source: str | Path) -> Contract:
+    """Judge the text of a stack.yml; `source` is what complaints call it. Raises ContractError."""
+    path = Path(source)
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise _not_yaml(path, error) from error
     complaints = [Complaint(where, "named twice", line) for where, line in _named_twice(root)]
     try:
         contract = Contract.model_validate(data)

@@ -8,12 +8,11 @@ import os
 import shlex
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.contract import Contract, load_contract
+from app.contract import Contract, load_contract, parse_contract
 from loadtests.commands.check import for_programs
 
 ROOT = Path(__file__).parents[2]
@@ -118,12 +117,7 @@ def variables(deployment: Deployment, wanted: dict[str, str]) -> dict[str, dict[
 
 def _contract(text: str) -> Contract:
     """The shipped stack.yml with this inventory's overrides."""
-    if not text:
-        return load_contract(ROOT / "stack.yml")
-    with tempfile.NamedTemporaryFile("w", suffix="-stack.yml", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        return load_contract(file.name)
+    return parse_contract(text, "stack.yml with stack_overrides") if text else load_contract(ROOT / "stack.yml")
 
 
 def _ask(inventory: str, variables: dict[str, str], more: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:

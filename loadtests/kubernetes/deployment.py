@@ -1,11 +1,10 @@
 """What a namespace says of the stack in it: by the labels that pulumi/kubernetes gives to everything."""
 
 import base64
-import tempfile
 from dataclasses import dataclass
 from typing import Any
 
-from app.contract import Contract, load_contract
+from app.contract import Contract, parse_contract
 from loadtests.kubernetes.kubectl import Kubectl, KubectlError
 
 NAME = "app.kubernetes.io/name"
@@ -39,10 +38,7 @@ def read(kubectl: Kubectl) -> Deployment:
     volumes = {each["name"]: each for each in found[0]["spec"]["template"]["spec"]["volumes"]}
     secret = kubectl.get("secret", volumes[SECRETS]["secret"]["secretName"])["data"]
     text = kubectl.get("configmap", volumes[STACK_FILE]["configMap"]["name"])["data"]["stack.yml"]
-    with tempfile.NamedTemporaryFile("w", suffix="-stack.yml", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        contract = load_contract(file.name)
+    contract = parse_contract(text, "stack.yml")
     return Deployment(kubectl, _outside(kubectl), base64.b64decode(secret["token"]).decode(), contract)
 
 

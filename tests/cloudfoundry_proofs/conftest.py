@@ -11,12 +11,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from loadtests.cloudfoundry.client import login
-from loadtests.cloudfoundry.client.client import Client
 
 from ..cloudfoundry.pulumi_stack import Stack
 from ..cluster.checks import check_machine
@@ -41,9 +37,6 @@ class Foundation:
     folder: Path
     environment: dict[str, str]
     results_url: str
-
-    def client(self) -> Client:
-        return login.connect(self.environment)
 
     def publish(self, route: str) -> str:
         """The URL of this machine for a route."""
@@ -88,14 +81,7 @@ class Site:
 
     foundation: Foundation
     stack: Stack
-    config: dict[str, Any]
-    url: str = ""
-
-    def up(self, **changes: Any) -> str:
-        self.stack.configure(self.config | changes)
-        said = self.stack.run("up", "--yes")
-        self.url = self.foundation.publish(HOST)
-        return said
+    url: str
 
     def front(self) -> FrontEnd:
         front = FrontEnd(self.url)
@@ -112,6 +98,5 @@ def site(foundation: Foundation, tmp_path_factory: pytest.TempPathFactory) -> Si
         "results": {"url": foundation.results_url},
     }
     stack = Stack(tmp_path_factory.mktemp("pulumi") / "stack", NAME, foundation.environment, config)
-    made = Site(foundation, stack, config)
-    made.up()
-    return made
+    stack.run("up", "--yes")
+    return Site(foundation, stack, foundation.publish(HOST))
