@@ -156,7 +156,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return pb.UpdateResponse(properties=self._preview(manifest, inputs, request.news))
         cluster = self._need(context)
         try:
-            live = self._settle(cluster, cluster.apply(manifest), request.timeout)
+            before = cluster.get(manifest)
+            live = self._settle(cluster, cluster.apply(manifest), request.timeout, before)
         except _InitFailed as failure:
             _partial(context, failure, inputs)
         except ApiError as error:
@@ -231,8 +232,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             _abort(context, grpc.StatusCode.UNAVAILABLE, f"the cluster cannot be reached: {self._unreachable}")
         return self._cluster
 
-    def _settle(self, cluster: Cluster, live: Manifest, timeout: float) -> Manifest:
-        """Wait until it is ready; the object as it then is. Raises _InitFailed."""
+    def _settle(self, cluster: Cluster, live: Manifest, timeout: float, before: Manifest | None = None) -> Manifest:
+        """Wait until it is ready; the object as it then is. `before`: as it was. Raises _InitFailed."""
         notes = live["metadata"].get("annotations") or {}
         if notes.get(SKIP) == "true":
             return live
@@ -240,7 +241,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         end, pause = time.monotonic() + patience, 0.1
         while True:
             try:
-                ready, why = check(live, cluster)
+                ready, why = check(live, cluster, before)
             except Failed as failure:
                 raise _InitFailed(live, [str(failure), *troubles(live, cluster)]) from failure
             if ready:

@@ -12,10 +12,26 @@ class Failed(Exception):
     """It will not get ready any more."""
 
 
-def check(live: Manifest, cluster: Cluster) -> Answer:
-    """Whether it is ready, and if not, how far it is. Raises Failed."""
+def check(live: Manifest, cluster: Cluster, before: Manifest | None = None) -> Answer:
+    """Whether it is ready, and if not, how far it is. `before`: as it was until its update. Raises Failed."""
     judge = _JUDGES.get((live["apiVersion"], live["kind"]))
-    return judge(live, cluster) if judge else (True, "")
+    if not judge:
+        return True, ""
+    if _gave_up(live) and not _leftover(live, before):
+        raise Failed(_condition(live, "Progressing").get("message", "it does not progress"))
+    return judge(live, cluster)
+
+
+def _gave_up(live: Manifest) -> bool:
+    """Whether its Deployment controller did, after progressDeadlineSeconds."""
+    return _seen(live) and _condition(live, "Progressing").get("reason") == "ProgressDeadlineExceeded"
+
+
+def _leftover(live: Manifest, before: Manifest | None) -> bool:
+    """Whether what the controller says is still about the update before: it stands there until new pods come up."""
+    if before is None or before["metadata"].get("generation") == live["metadata"].get("generation"):
+        return False
+    return _condition(before, "Progressing") == _condition(live, "Progressing")
 
 
 def troubles(live: Manifest, cluster: Cluster) -> list[str]:
@@ -59,9 +75,6 @@ def _seen(manifest: Manifest) -> bool:
 
 def _deployment(live: Manifest, _: Cluster) -> Answer:
     want, status = live["spec"].get("replicas", 1), live.get("status", {})
-    progress = _condition(live, "Progressing")
-    if _seen(live) and progress.get("reason") == "ProgressDeadlineExceeded":
-        raise Failed(progress.get("message", progress["reason"]))
     have = [status.get(key, 0) for key in ("updatedReplicas", "replicas", "availableReplicas")]
     return _seen(live) and have == [want] * 3, f"{have[2]} of {want} pods available, {have[0]} of the newest revision"
 
