@@ -1,7 +1,6 @@
 """The whole stack: a broker from the marketplace, one app with a process for each part, routes."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import processes
 import pulumi
@@ -73,13 +72,14 @@ def deploy(settings: Settings, contract: Contract, stack_text: str, place: Place
             "release": release.pack(stack_text, commands)[1],
         },
     )
-    url = _route("web", settings.web.host or settings.app.lower().replace("_", "-"), place, app)
+
+    def route(process: str, host: str) -> pulumi.Output[str]:
+        leads = {"process": process, "host": host, "app": app.id, "stack": instance}
+        made = resources.Route(f"{process}-route", {"space": place.space, "domain": place.domain, **leads})
+        return pulumi.Output.concat("https://", made.url)
+
+    url = route("web", settings.web.host or settings.app.lower().replace("_", "-"))
     pulumi.export("url", url)
     pulumi.export("token", token)
     if settings.flower.host:
-        pulumi.export("flower", _route(processes.FLOWER, settings.flower.host, place, app))
-
-
-def _route(process: str, host: str, place: Place, app: resources.App) -> pulumi.Output[str]:
-    args: dict[str, Any] = {"space": place.space, "domain": place.domain, "host": host, "process": process}
-    return pulumi.Output.concat("https://", resources.Route(f"{process}-route", {**args, "app": app.id}).url)
+        pulumi.export("flower", route(processes.FLOWER, settings.flower.host))

@@ -1,11 +1,14 @@
 """Parts restarted under way: what was accepted finishes."""
 
 import threading
+import time
 from typing import Any
 
 import pytest
 
 from ..front_end import wait_until
+
+PAUSE = 0.5  # seconds between two batches: a restart may take minutes, and what was sent has to be done afterwards
 
 
 @pytest.mark.parametrize("part", ["worker", "web", "broker"])
@@ -19,6 +22,7 @@ def test_a_restart_loses_nothing(target: Any, front: Any, run: Any, part: str) -
     restarting.start()
     while restarting.is_alive():
         run.send_many(50, "noop")
+        time.sleep(PAUSE)
     restarting.join()
     wait_until(front.is_ready, "readiness", 120)
     run.send_many(100, "noop")

@@ -143,3 +143,31 @@ def test_a_staging_that_fails_says_why_and_another_up_heals(foundation: Start, p
     stack.run("up", "--yes")
     assert app_of(server.foundation)["state"] == "STARTED"
     assert counts(server.foundation)["apps"] == 1
+
+
+def test_a_service_whose_making_was_left_unfinished_is_made_by_another_up(foundation: Start, program: Program) -> None:
+    server = foundation()
+    there, stack = server.foundation, program(server)
+    # The foundation did it, and the answer was lost on the way.
+    server.trouble("POST", "/v3/service_instances", after=True)
+    with pytest.raises(PulumiFailed, match="may have been done"):
+        stack.run("up", "--yes")
+    (left,) = there.tables["service_instances"].values()
+    # And meanwhile its broker gave up.
+    left["last_operation"] |= {"state": "failed"}
+    stack.run("up", "--yes")
+    (made,) = there.tables["service_instances"].values()
+    assert made["guid"] != left["guid"]
+    assert app_of(there)["state"] == "STARTED"
+
+
+def test_a_route_that_was_there_stays_when_the_stack_goes(foundation: Start, client: Of, program: Program) -> None:
+    server = foundation()
+    cf, there = client(server), server.foundation
+    theirs = cf.routes.create(cf.here.guid, there.domain["guid"], "warren")
+    stack = program(server)
+    stack.run("up", "--yes")
+    assert there.tables["routes"][theirs.guid]["destinations"]
+    stack.run("destroy", "--yes")
+    assert there.tables["routes"][theirs.guid]["destinations"] == []
+    assert not there.tables["apps"]

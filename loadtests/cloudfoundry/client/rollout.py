@@ -51,11 +51,19 @@ class Rollout:
         self._staging, self._instances = staging, instances
 
     def release(
-        self, app: str, droplet: str, *, at_a_time: int = 1, within: float | None = None, back: bool = True
+        self,
+        app: str,
+        droplet: str,
+        *,
+        at_a_time: int = 1,
+        within: float | None = None,
+        back: bool = True,
+        restore: Callable[[], object] = lambda: None,
     ) -> Deployment | None:
         """Until all instances are of that droplet and run. None: without a deployment, so with a gap.
 
-        Raises RolloutFailed, after rolling back when `back`. Changed environment, bindings and sizes take effect, too.
+        Changed environment, bindings and sizes take effect, too. Raises RolloutFailed, after rolling back when `back`;
+        `restore` is called before that, to undo what of those had changed.
         """
         current = self._staging.current(app)
         before = current.guid if current else None
@@ -68,6 +76,7 @@ class Rollout:
             if not back or not before:
                 raise RolloutFailed(text, rolled_back=False) from error
             try:
+                restore()
                 self.undo(app, deployment, before, within)
             except FoundationError as also:
                 raise RolloutFailed(f"{text}\nNor could the one before be brought back: {also}", False) from error

@@ -32,8 +32,9 @@ class Routes:
         found = every(self._transport, "/v3/routes", Route, domain_guids=domain, hosts=host)
         return next((each for each in found if each.host == host and (each.path or "") == path), None)
 
-    def create(self, space: str, domain: str, host: str, path: str = "") -> Route:
-        body: dict[str, Any] = {"host": host, "relationships": {"space": to(space), "domain": to(domain)}}
+    def create(self, space: str, domain: str, host: str, path: str = "", **more: Any) -> Route:
+        """`more`: metadata."""
+        body: dict[str, Any] = {"host": host, "relationships": {"space": to(space), "domain": to(domain)}, **more}
         if path:
             body["path"] = path
         return parse(Route, self._transport.send("POST", "/v3/routes", body))

@@ -41,6 +41,16 @@ class Services:
     def instance(self, space: str, name: str) -> ServiceInstance | None:
         return by_name(self._transport, INSTANCES, ServiceInstance, name, space_guids=space)
 
+    def settled(self, space: str, name: str, within: float = jobs.JOB) -> ServiceInstance | None:
+        """The instance, once its broker is done with whatever it is at."""
+        return jobs.until(
+            lambda: self.instance(space, name),
+            lambda found: found is None or not found.last_operation or found.last_operation.state != "in progress",
+            self._transport.patience,
+            within,
+            f"the service instance {name}",
+        )
+
     def create(
         self,
         space: str,
@@ -49,6 +59,7 @@ class Services:
         parameters: Mapping[str, Any] | None = None,
         tags: list[str] | None = None,
         within: float = jobs.JOB,
+        metadata: Mapping[str, Any] | None = None,
     ) -> ServiceInstance:
         """A managed instance, ready when this returns. Raises JobFailed with the broker's own reason."""
         body: dict[str, Any] = {
@@ -58,6 +69,7 @@ class Services:
         }
         body |= {"parameters": dict(parameters)} if parameters else {}
         body |= {"tags": tags} if tags else {}
+        body |= {"metadata": dict(metadata)} if metadata else {}
         return self._made(body, space, within)
 
     def create_user_provided(

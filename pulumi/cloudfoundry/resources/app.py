@@ -9,6 +9,7 @@ from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, Resou
 from loadtests.cloudfoundry.client.client import Client
 from resources import common
 
+STARTED = "STARTED"
 KEYS = ("environment", "services", "processes", "release")
 SIZES = {"instances": "instances", "memory": "memory_in_mb", "disk": "disk_in_mb"}
 
@@ -29,7 +30,8 @@ class AppProvider(ResourceProvider):
         _bindings(client, app, props["services"])
         client.staging.choose(app, _droplet(client, app, props))
         _processes(client, app, props["processes"])
-        client.apps.start(app)
+        # One that a former `up` left crashing takes a new droplet and environment only with a new start.
+        (client.apps.restart if found.state == STARTED else client.apps.start)(app)
         client.instances.wait(app)
         client.apps.update(app, metadata=common.labels(props["stack"], **{common.RELEASE: props["release"]}))
         return CreateResult(app, _kept(props))
@@ -52,7 +54,12 @@ class AppProvider(ResourceProvider):
         new = _olds.get("release") != _news["release"] or current is None
         droplet = _droplet(client, _id, _news) if new or current is None else current.guid
         _processes(client, _id, {kind: each for kind, each in _news["processes"].items() if kind in _olds["processes"]})
-        client.rollout.release(_id, droplet)
+
+        def restore() -> None:
+            _environment(client, _id, _olds["environment"])
+            _processes(client, _id, _olds["processes"])
+
+        client.rollout.release(_id, droplet, restore=restore)
         _processes(client, _id, _news["processes"])
         client.instances.wait(_id)
         client.apps.update(_id, metadata=common.labels(_news["stack"], **{common.RELEASE: _news["release"]}))

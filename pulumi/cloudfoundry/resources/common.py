@@ -25,10 +25,14 @@ def labels(stack: str, **more: str) -> dict[str, Any]:
     return {"labels": {STACK: stack, **more}}
 
 
+def is_ours(found: Any, stack: str) -> bool:
+    return bool(found.metadata.labels.get(STACK) == stack)
+
+
 def must_be_ours(what: str, found: Any, stack: str, cure: str) -> None:
     """Raises Taken."""
     owner = found.metadata.labels.get(STACK)
-    if owner != stack:
+    if not is_ours(found, stack):
         whose = f"belongs to the stack {owner!r}" if owner else "was not made by Warren"
         raise Taken(f"{what} exists and {whose}: it is left alone. {cure}")
 

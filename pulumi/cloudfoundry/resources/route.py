@@ -17,7 +17,8 @@ class RouteProvider(ResourceProvider):
         client = common.connect()
         found = client.routes.find(props["domain"], props["host"])
         if found is None:
-            found = client.routes.create(props["space"], props["domain"], props["host"])
+            ours = common.labels(props["stack"])
+            found = client.routes.create(props["space"], props["domain"], props["host"], metadata=ours)
         others = [each for each in client.routes.destinations(found.guid) if each.app_guid != props["app"]]
         if others:
             raise common.Taken(f"the route {found.url} leads to another app: it is left alone. Choose another host")
@@ -40,11 +41,21 @@ class RouteProvider(ResourceProvider):
         return ReadResult(id_, props if ours else {**props, "app": ""})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        common.connect().routes.delete(_id)
+        """One that was there before stays, and leads to us no more."""
+        client = common.connect()
+        found = client.routes.find(_props["domain"], _props["host"])
+        if found is None or found.guid != _id:
+            return
+        if common.is_ours(found, _props["stack"]):
+            client.routes.delete(_id)
+            return
+        for each in client.routes.destinations(_id):
+            if each.app_guid == _props["app"]:
+                client.routes.lead_no_more(_id, each.guid)
 
 
 class Route(Resource, module="warren", name="Route"):
-    """`space`, `domain`, `app`: their guids. `url`: without a scheme."""
+    """`space`, `domain`, `app`: their guids. `stack`: whose it is. `url`: without a scheme."""
 
     url: pulumi.Output[str]
 

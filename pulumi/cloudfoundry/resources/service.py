@@ -5,6 +5,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
+from loadtests.cloudfoundry.client.resources import ServiceInstance
 from resources import common
 
 
@@ -13,14 +14,17 @@ class ServiceProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         client, name = common.connect(), props["name"]
-        found = client.services.instance(props["space"], name)
+        found = client.services.settled(props["space"], name)
         if found:
             cure = "Choose another warren:broker.service, or leave offering and plan out to use it as it is"
             common.must_be_ours(f"the service instance {name!r}", found, props["stack"], cure)
-        else:
+        if found and _came_to_nothing(found):
+            client.services.delete(found.guid)
+            found = None
+        if found is None:
             plan = client.services.plan(props["offering"], props["plan"])
-            found = client.services.create(props["space"], name, plan.guid, props["parameters"])
-            client.services.update(found.guid, {"metadata": common.labels(props["stack"])})
+            ours = common.labels(props["stack"])
+            found = client.services.create(props["space"], name, plan.guid, props["parameters"], metadata=ours)
         return CreateResult(found.guid, props)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
@@ -48,6 +52,12 @@ class ServiceProvider(ResourceProvider):
         for binding in client.services.bindings(instance=_id):
             client.services.unbind(binding.guid)
         client.services.delete(_id)
+
+
+def _came_to_nothing(found: ServiceInstance) -> bool:
+    """Whether its broker could not make it: it stands there for its name only."""
+    last = found.last_operation
+    return last is not None and (last.type, last.state) == ("create", "failed")
 
 
 class Service(Resource, module="warren", name="Service"):

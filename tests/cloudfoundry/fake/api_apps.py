@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 
 from tests.cloudfoundry.fake import life, manifests
 from tests.cloudfoundry.fake.api_spaces import job, listed
-from tests.cloudfoundry.fake.state import Foundation, Refused, Thing, not_found, owner, related, unprocessable
+from tests.cloudfoundry.fake.state import Foundation, Refused, Thing, labelled, not_found, owner, related, unprocessable
 
 
 def calls(foundation: Foundation) -> Blueprint:
@@ -21,8 +21,7 @@ def calls(foundation: Foundation) -> Blueprint:
         space = owner(body, "space")
         if any(each["name"] == body["name"] for each in foundation.of("apps", space=space or "")):
             raise unprocessable(f"App with the name '{body['name']}' already exists.")
-        metadata = body.get("metadata") or {"labels": {}, "annotations": {}}
-        app = manifests.make(foundation, space or "", body["name"], body.get("lifecycle"), metadata=metadata)
+        app = manifests.make(foundation, space or "", body["name"], body.get("lifecycle"), **labelled(body))
         foundation.environment[app["guid"]] |= body.get("environment_variables") or {}
         return app, 201
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from tests.cloudfoundry.fake.api_spaces import job
-from tests.cloudfoundry.fake.state import Foundation, Thing, owner, related, stamp, unprocessable
+from tests.cloudfoundry.fake.state import Foundation, Thing, labelled, owner, related, stamp, unprocessable
 
 TAGS = ["rabbitmq", "amqp"]
 NEWEST = {"type": "create", "state": "succeeded", "description": ""}
@@ -46,7 +46,7 @@ def calls(foundation: Foundation) -> Blueprint:
         if not foundation.job_error:
             made = foundation.add(
                 "service_instances", name=body["name"], type="managed", dashboard_url=None, maintenance_info={},
-                upgrade_available=False, **about,
+                upgrade_available=False, **about, **labelled(body),
             )  # fmt: skip
             foundation.credentials[made["guid"]] = {"uri": f"amqp://user:secret@broker.test/{body['name']}"}
         return job(foundation, "service_instance.create")

@@ -7,7 +7,7 @@ import yaml
 from flask import Blueprint, Response, request
 
 from tests.cloudfoundry.fake import manifests
-from tests.cloudfoundry.fake.state import Foundation, Thing, not_found, owner, unprocessable
+from tests.cloudfoundry.fake.state import Foundation, Thing, labelled, not_found, owner, unprocessable
 
 
 def listed(foundation: Foundation, found: list[Thing], under: str = "resources") -> Thing:
@@ -106,7 +106,7 @@ def calls(foundation: Foundation) -> Blueprint:
         url = f"{host}.apps.test{path}"
         return foundation.add(
             "routes", protocol="http", host=host, path=path, port=None, url=url, destinations=[],
-            relationships=body["relationships"],
+            relationships=body["relationships"], **labelled(body),
         ), 201  # fmt: skip
 
     @part.get("/v3/routes/<guid>/destinations")

@@ -30,6 +30,11 @@ def not_found(what: str) -> Refused:
     return Refused(404, 10010, "ResourceNotFound", f"{what} not found")
 
 
+def labelled(body: Thing) -> Thing:
+    """The metadata that was asked for."""
+    return {"metadata": {"labels": {}, "annotations": {}, **(body.get("metadata") or {})}}
+
+
 @dataclass
 class Foundation:
     """`kind`: `large` knows everything, `old` no options of deployments, `korifi` what Korifi 0.18 knows, `bare` no
