@@ -5,12 +5,9 @@ pytest tests/cloudfoundry_proofs --as-it-is    on the foundation that is up (mak
 """
 
 import contextlib
-import shlex
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -19,10 +16,11 @@ from ..cluster.checks import check_machine
 from ..cluster.commands import Commands
 from ..cluster.errors import ClusterError
 from ..cluster.state import DEFAULT_FOLDER, ROOT, Cluster
-from ..front_end import FrontEnd
+from .site import Foundation, Site
 
 NAME = "proofs"
-HOST = f"{NAME}.apps.foundation.test"
+# In the environment from the beginning, for a test that takes it away.
+EXTRA = {"EXTRA": "1"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,26 +28,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.getgroup("proofs").addoption("--as-it-is", action="store_true", help="use the foundation that is up")
 
 
-@dataclass
-class Foundation:
-    """One that is up. `environment`: what `source` would set."""
-
-    folder: Path
-    environment: dict[str, str]
-    results_url: str
-
-    def publish(self, route: str) -> str:
-        """The URL of this machine for a route."""
-        return command(self.folder, "publish", route).splitlines()[-1]
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "last: after all others, as it takes the stack away")
 
 
-def command(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.foundation", "--cluster", str(folder), *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.strip()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes the stack away comes last."""
+    items.sort(key=lambda item: bool(item.get_closest_marker("last")))
 
 
 @pytest.fixture(scope="session")
@@ -61,42 +46,49 @@ def foundation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         pytest.skip(str(error))
     given = request.config.getoption("--as-it-is", False)
     cluster = Cluster(DEFAULT_FOLDER if given else tmp_path_factory.mktemp(NAME) / "cluster")
-    commands = Commands(cluster.folder)
+    hands = Commands(cluster.folder)
     try:
         if not given:
-            commands("up")
-        said = command(cluster.folder, "up")
-        lines = (cluster.folder / "foundation/environment").read_text().splitlines()
-        pairs = (shlex.split(line)[1].partition("=") for line in lines)
-        results = next(line.partition("results: ")[2] for line in said.splitlines() if "results: " in line)
-        yield Foundation(cluster.folder, {name: value for name, _, value in pairs}, results)
+            hands("up")
+        yield Foundation(hands, cluster.folder)
     finally:
         if not given:
-            commands("down")
-
-
-@dataclass
-class Site:
-    """The deployed stack."""
-
-    foundation: Foundation
-    stack: Stack
-    url: str
-
-    def front(self) -> FrontEnd:
-        front = FrontEnd(self.url)
-        front.headers["Authorization"] = f"Bearer {self.stack.outputs()['token']}"
-        return front
+            hands("down")
 
 
 @pytest.fixture(scope="session")
-def site(foundation: Foundation, tmp_path_factory: pytest.TempPathFactory) -> Site:
+def deployed(foundation: Foundation, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Site:
     """`pulumi up` from nothing."""
     config = {
         "app": NAME,
         "broker": {"service": f"{NAME}-rabbitmq", "offering": "rabbitmq", "plan": "small"},
         "results": {"url": foundation.results_url},
+        "environment": EXTRA,
     }
-    stack = Stack(tmp_path_factory.mktemp("pulumi") / "stack", NAME, foundation.environment, config)
-    stack.run("up", "--yes")
-    return Site(foundation, stack, foundation.publish(HOST))
+    folder = tmp_path_factory.mktemp("pulumi")
+    stack = Stack(folder / "stack", NAME, foundation.environment, config)
+    site = Site(foundation, stack, config, folder)
+    began = time.monotonic()
+    site.up()
+    tell(pytestconfig, f"from nothing to serving: {time.monotonic() - began:.0f} s")
+    return site
+
+
+@pytest.fixture
+def site(deployed: Site) -> Site:
+    """The stack, ready. A test that breaks something mends it."""
+    deployed.ready()
+    return deployed
+
+
+def tell(config: pytest.Config, text: str) -> None:
+    """Past pytest's capture, to who reads the run."""
+    capture: Any = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print(f"\n  {text}")
+
+
+@pytest.fixture
+def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Print something for who reads the run."""
+    return lambda text: tell(pytestconfig, text)
