@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
         lab-up lab-down lab-shell lint-hosts test-hosts test-hosts-day-two image compose-secrets test-kubernetes-unit \
-        test-cloudfoundry-unit \
+        test-cloudfoundry-unit test-cloudfoundry \
         cluster-up cluster-down foundation-up foundation-down tools test-cluster test-kubernetes picture lock clean
 SHELL := /bin/bash
 
@@ -120,7 +120,7 @@ cluster-down: setup-dev ## take it away, whatever state it is in
 
 foundation-up: setup-dev ## a throw-away Cloud Foundry on such a Kubernetes (as root)
 	@scripts/system-packages cluster engine foundation
-	@.venv/bin/python -m tests.cluster up $(ARGS)
+	@.venv/bin/python -m tests.cluster up --with metrics $(ARGS)
 	@.venv/bin/python -m tests.foundation up
 
 foundation-down: cluster-down ## take both away
@@ -135,6 +135,12 @@ test-kubernetes: setup-dev ## the program, Compose, then every proof on a real c
 	@scripts/timed kubernetes-unit $(PYTEST) tests/kubernetes
 	@scripts/timed compose $(PYTEST) tests/engine
 	@scripts/timed kubernetes $(PYTEST) --durations 15 tests/kubernetes_proofs
+
+test-cloudfoundry: setup-dev ## the client and the program, then every proof on a real Cloud Foundry API, as root
+	@scripts/system-packages cluster engine foundation
+	@scripts/timed tools $(MAKE) --no-print-directory tools
+	@scripts/timed cloudfoundry-unit $(PYTEST) tests/cloudfoundry
+	@scripts/timed cloudfoundry $(PYTEST) --durations 15 tests/cloudfoundry_proofs
 
 picture: setup ## draw docs/architecture.svg from stack.yml
 	@.venv/bin/python docs/picture.py

@@ -15,7 +15,10 @@ GRACE = 10
 
 @dataclass(frozen=True)
 class AppProcess:
-    """`memory`: MB for each instance. `endpoint`: what an HTTP health check asks; None: only the process is looked at,
+    """`command`: a shell starts it, and may stay before it. It would end at the first SIGTERM and the container with it,
+    so it has to give its place to the process: `exec`.
+
+    `memory`: MB for each instance. `endpoint`: what an HTTP health check asks; None: only the process is looked at,
     for restarting a worker mends no broker."""
 
     kind: str
@@ -26,7 +29,7 @@ class AppProcess:
 
 
 def web(contract: Contract) -> AppProcess:
-    return AppProcess(WEB, "python -m app web", 1, contract.web.processes * WEB_MEMORY, "/healthz")
+    return AppProcess(WEB, "exec python -m app web", 1, contract.web.processes * WEB_MEMORY, "/healthz")
 
 
 def workers(contract: Contract, cores: int = 1) -> list[AppProcess]:
@@ -36,7 +39,7 @@ def workers(contract: Contract, cores: int = 1) -> list[AppProcess]:
         AppProcess(
             kind=f"worker-{name}",
             # The index tells instances on one host apart; each has a host name of its own here.
-            command=f"python -m app worker {name} --index ${{CF_INSTANCE_INDEX:-0}}",
+            command=f"exec python -m app worker {name} --index ${{CF_INSTANCE_INDEX:-0}}",
             instances=pool.process_count(cores),
             memory=pool.memory,
         )
@@ -46,10 +49,10 @@ def workers(contract: Contract, cores: int = 1) -> list[AppProcess]:
 
 def others(contract: Contract, flower: bool = False) -> list[AppProcess]:
     """Of each of these there is one: beat when stack.yml has periodic tasks, the plain consumer, Flower if wanted."""
-    found = [AppProcess("beat", "python -m app beat", 1, SMALL_MEMORY)] if contract.beat else []
-    found.append(AppProcess("consumer", "python -m app consumer", 1, SMALL_MEMORY))
+    found = [AppProcess("beat", "exec python -m app beat", 1, SMALL_MEMORY)] if contract.beat else []
+    found.append(AppProcess("consumer", "exec python -m app consumer", 1, SMALL_MEMORY))
     if flower:
-        command = "FLOWER_HOST=0.0.0.0 FLOWER_LISTEN_PORT=$PORT python -m app flower"
+        command = "exec env FLOWER_HOST=0.0.0.0 FLOWER_LISTEN_PORT=$PORT python -m app flower"
         found.append(AppProcess(FLOWER, command, 1, SMALL_MEMORY))
     return found
 

@@ -100,14 +100,14 @@ def test_one_app_has_a_process_for_each_part() -> None:
     web = _processes(app)["web"]
     assert (web["health-check-type"], web["health-check-http-endpoint"]) == ("http", "/healthz")
     assert {each["health-check-type"] for kind, each in _processes(app).items() if kind != "web"} == {"process"}
-    assert _processes(app)["worker-io"]["command"].startswith("python -m app worker io --index ")
+    assert _processes(app)["worker-io"]["command"].startswith("exec python -m app worker io --index ")
 
 
 def test_two_apps_share_one_service_and_only_one_has_a_route() -> None:
     web, worker = _written("--shape", "two-apps", "--name", "shop", "--service", "rabbit-test")["applications"]
     assert (web["name"], worker["name"]) == ("shop", "shop-worker")
     assert web["services"] == worker["services"] == ["rabbit-test"]
-    assert web["random-route"] and "no-route" not in web and web["command"] == "python -m app web"
+    assert web["random-route"] and "no-route" not in web and web["command"] == "exec python -m app web"
     assert worker["no-route"] and "random-route" not in worker and worker["health-check-type"] == "process"
     assert _processes(worker).pop("web")["instances"] == 0
     assert [kind for kind in _processes(worker) if kind.startswith("worker-")] == [

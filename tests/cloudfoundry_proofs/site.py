@@ -84,6 +84,10 @@ class Site:
 
     @cached_property
     def url(self) -> str:
+        return self.published()
+
+    def published(self) -> str:
+        """The stack's route is the one that this machine leads to."""
         return self.foundation.publish(f"{self.name}.{DOMAIN}")
 
     @property
@@ -96,6 +100,7 @@ class Site:
         return front
 
     def ready(self) -> None:
+        self.published()
         wait_until(self.front().is_ready, "the front end", 120)
 
     @property

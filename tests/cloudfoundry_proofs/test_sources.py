@@ -1,6 +1,5 @@
 """SUSE CAP's example as written: two apps of one manifest bound to one RabbitMQ; `/` answers 5 after five seconds."""
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,8 @@ import requests
 
 from loadtests.cloudfoundry.client.client import Client
 from loadtests.cloudfoundry.client.staging import pack
+
+from ..front_end import wait_until
 
 BROKER = "rabbit-test"
 MANIFEST = {
@@ -96,7 +97,7 @@ def push(client: Client, folder: Path) -> list[str]:
         client.apps.start(found.guid)
         made.append(found.guid)
     for guid in made:
-        client.instances.wait(guid)
+        client.instances.wait(guid, steady=client.transport.patience.settled)
     return made
 
 
@@ -105,9 +106,8 @@ def test_two_apps_of_one_manifest(foundation: Any, client: Client, tmp_path: Pat
     (route,) = client.routes.of_app(web)
     assert client.routes.of_app(worker) == []
     url = foundation.publish(route.url)
-    assert "uri" in json.dumps(client.services.credentials(client.services.bindings(app=web)[0].guid))
+    wait_until(lambda: requests.get(f"{url}/no-page", timeout=10).text.startswith("<!doctype"), "the front end", 60)
     began = time.monotonic()
-    answer = requests.get(url, timeout=60)
-    assert answer.text == "5"
+    # Once: `rpc://` answers only the thread that asked first, and this server has one for each request.
+    assert requests.get(url, timeout=60).text == "5"
     assert time.monotonic() - began >= 5
-    assert requests.get(f"{url}/?x=20&y=22", timeout=60).text == "42"

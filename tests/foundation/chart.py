@@ -76,4 +76,7 @@ def sort(text: str, authority: Path) -> Rendered:
     for settings in rendered.settings["api"].values():
         if "internalFQDN" in settings:
             settings["internalFQDN"] = f"127.0.0.1:{names.API_PORT}"
+        # The chart of 0.18 spells it otherwise than the program reads it, which then asks five times a second at most.
+        if (limits := settings.get("experimental", {}).pop("k8sclient", None)) is not None:
+            settings["experimental"]["k8sClient"] = limits
     return rendered
