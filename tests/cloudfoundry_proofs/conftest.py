@@ -16,6 +16,7 @@ from ..cluster.checks import check_machine
 from ..cluster.commands import Commands
 from ..cluster.errors import ClusterError
 from ..cluster.state import DEFAULT_FOLDER, ROOT, Cluster
+from ..foundation.misbehaving import Proxy, misbehaving
 from .site import Foundation, Site
 
 NAME = "proofs"
@@ -81,6 +82,18 @@ def site(deployed: Site) -> Site:
     """The stack, ready. A test that breaks something mends it."""
     deployed.ready()
     return deployed
+
+
+@pytest.fixture
+def proxy(site: Site) -> Iterator[Proxy]:
+    """Before the API, for as long as the test takes."""
+    there = site.foundation.environment
+    with misbehaving(there["CF_API"], there["CF_CA_FILE"]) as proxy:
+        site.stack.environment["CF_API"] = proxy.url
+        try:
+            yield proxy
+        finally:
+            site.stack.environment["CF_API"] = there["CF_API"]
 
 
 def tell(config: pytest.Config, text: str) -> None:

@@ -37,7 +37,10 @@ def test_warren_bench_writes_a_report(site: Any, say: Any) -> None:
 
 
 @pytest.mark.last
-def test_destroy_leaves_what_was_there_before(site: Any) -> None:
+def test_destroy_leaves_what_was_there_before(site: Any, proxy: Any) -> None:
+    """However long the foundation is at it."""
+    proxy.slow_jobs(3)
     site.stack.run("destroy", "--yes")
     assert site.foundation.everything() == site.before
     assert site.foundation.vhosts() == {"/"}
+    assert [each for each in proxy.came if "/v3/jobs/" in each]
