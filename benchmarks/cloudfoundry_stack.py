@@ -1,4 +1,4 @@
-"""What Pulumi's program costs on a foundation, next to the calls that it makes; and the stack there, next to a local one.
+"""What Pulumi's program costs on a foundation, next to the calls it makes; and the stack there, next to a local one.
 
     make foundation-up && python -m benchmarks.cloudfoundry_stack     as root, on the foundation that is up
     python -m benchmarks.cloudfoundry_stack --only pulumi|throughput
@@ -107,11 +107,11 @@ def by_hand(client: Client, inputs: dict[str, Any], made: list[Any]) -> None:
 
 
 def serves(url: str) -> None:
-    """Until a request gets through to the broker."""
+    """Until a request gets through to the front end."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         try:
-            if requests.get(f"{url}/readyz", timeout=5).ok:
+            if requests.get(f"{url}/healthz", timeout=5).ok:
                 return
         except requests.RequestException:
             pass

@@ -15,8 +15,8 @@ GRACE = 10
 
 @dataclass(frozen=True)
 class AppProcess:
-    """`command`: a shell starts it, and may stay before it. It would end at the first SIGTERM and the container with it,
-    so it has to give its place to the process: `exec`.
+    """`command`: a shell starts it, and may stay before it. It would end at the first SIGTERM, and the container with
+    it: so it gives its place to the process by `exec`.
 
     `memory`: MB for each instance. `endpoint`: what an HTTP health check asks; None: only the process is looked at,
     for restarting a worker mends no broker."""

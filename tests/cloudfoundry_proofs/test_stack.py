@@ -26,7 +26,7 @@ def test_the_acceptance_suite(site: Any, say: Any) -> None:
 
 
 def test_warren_bench_writes_a_report(site: Any, say: Any) -> None:
-    command = [sys.executable, "-m", "loadtests", "bench", "--target", "cloudfoundry", "--app", site.name, "--short"]
+    command = [str(ROOT / ".venv/bin/warren"), "bench", "--target", "cloudfoundry", "--app", site.name, "--short"]
     done = subprocess.run(
         [*command, "--url", site.url, "--results", str(site.folder / "results")],
         cwd=ROOT, env=site.stack.environment, capture_output=True, text=True, timeout=300,
