@@ -29,7 +29,7 @@ from tests.cluster.state import DEFAULT_FOLDER
 from tests.foundation.names import DOMAIN
 
 NAME = "benchmark"
-PATIENCE = 300
+PATIENCE = 120
 # The program's own modules, which are not of a package.
 sys.path.insert(0, str(Stack.program))
 release = importlib.import_module("release")
@@ -97,13 +97,20 @@ def by_hand(client: Client, inputs: dict[str, Any], made: list[Any]) -> None:
     client.staging.choose(guid, client.staging.build(guid, package.guid).guid)
     for process in client.processes.of_app(guid):
         wanted = app["processes"][process.type]
-        client.processes.update(process.guid, {"health_check": {"type": wanted["health_check"]["type"]}})
+        client.processes.update(process.guid, {"health_check": whole(wanted["health_check"])})
         client.processes.scale(process.guid, instances=int(wanted["instances"]), memory_in_mb=int(wanted["memory"]))
     client.apps.start(guid)
     client.instances.wait(guid)
     lead = client.routes.create(client.here.guid, route["domain"], route["host"]).guid
     made.append(lambda: client.routes.delete(lead))
     client.routes.lead(lead, guid)
+
+
+def whole(value: Any) -> Any:
+    """Pulumi keeps numbers as floats, and the API wants whole ones."""
+    if isinstance(value, dict):
+        return {key: whole(each) for key, each in value.items()}
+    return int(value) if isinstance(value, float) else value
 
 
 def serves(url: str) -> None:
