@@ -184,19 +184,19 @@ def parse_contract(text: str, source: str | Path) -> Contract:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise _not_yaml(path, error) from error
-    complaints = [Complaint(where, "named twice", line) for where, line in _named_twice(root)]
+    complaints = [Complaint(where, "named twice", line) for where, line in named_twice(root)]
     try:
         contract = Contract.model_validate(data)
         complaints += [Complaint(where, message) for where, message in contract_rules.judge(contract)]
     except ValidationError as error:
-        complaints += [_from_pydantic(detail) for detail in error.errors()]
+        complaints += [from_pydantic(detail) for detail in error.errors()]
     if complaints:
-        placed = [Complaint(c.where, c.message, c.line or _line_of(root, c.where)) for c in complaints]
+        placed = [Complaint(c.where, c.message, c.line or line_of(root, c.where)) for c in complaints]
         raise ContractError(path, sorted(placed, key=lambda c: c.line or 0))
     return contract
 
 
-def _from_pydantic(detail: Any) -> Complaint:
+def from_pydantic(detail: Any) -> Complaint:
     # A union's branches appear in `loc` as names that are not in the file; leave them out.
     steps = [str(step) for step in detail["loc"] if not str(step).startswith(("literal[", "constrained-", "int"))]
     message = {
@@ -206,7 +206,7 @@ def _from_pydantic(detail: Any) -> Complaint:
     return Complaint(".".join(step for step in steps if step != "[key]"), message)
 
 
-def _line_of(node: yaml.Node | None, where: str) -> int | None:
+def line_of(node: yaml.Node | None, where: str) -> int | None:
     """The line of a dotted path, or of the deepest part of it that stands in the file."""
     line = None
     for step in where.split(".") if where else []:
@@ -221,7 +221,7 @@ def _line_of(node: yaml.Node | None, where: str) -> int | None:
     return line or (node.start_mark.line + 1 if node else None)
 
 
-def _named_twice(node: yaml.Node | None, path: str = "") -> list[tuple[str, int]]:
+def named_twice(node: yaml.Node | None, path: str = "") -> list[tuple[str, int]]:
     """YAML lets the last of two equal keys win in silence; here both are shown."""
     found: list[tuple[str, int]] = []
     if isinstance(node, yaml.MappingNode):
@@ -231,5 +231,5 @@ def _named_twice(node: yaml.Node | None, path: str = "") -> list[tuple[str, int]
             if key.value in seen:
                 found.append((where, key.start_mark.line + 1))
             seen.add(key.value)
-            found += _named_twice(value, where)
+            found += named_twice(value, where)
     return found

@@ -20,6 +20,7 @@ COMMANDS = {
     "bench": "bench",
     "report": "report",
     "compare": "compare",
+    "faults": "faults",
     "gate": "gate",
     "dead": "dead",
 }

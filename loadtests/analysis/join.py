@@ -128,6 +128,19 @@ def join(db: duckdb.DuckDBPyConnection, results: Path) -> None:
     db.execute(f"COPY (FROM tasks ORDER BY scheduled) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
 
 
+def view(db: duckdb.DuckDBPyConnection, results: Path) -> None:
+    """Make the view `tasks` of the records that were written there. Raises BadResults."""
+    path = results / RECORDS
+    if not path.exists():
+        raise BadResults(f"{results}: no {RECORDS} in it")
+    quoted = str(path).replace("'", "''")
+    try:
+        db.execute(f"CREATE VIEW tasks AS SELECT * FROM read_parquet('{quoted}')")  # noqa: S608
+        db.execute("SELECT count(*) FROM tasks").fetchone()
+    except duckdb.Error as error:
+        raise BadResults(f"{path}: cut off, or not a Parquet file: {error}") from error
+
+
 def _cut_off(path: Path) -> bool:
     with path.open("rb") as file:
         if file.seek(0, 2) == 0:

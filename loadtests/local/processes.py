@@ -19,6 +19,7 @@ _NOT_PASSED_ON = (
     *("STACK_FILE", "PORT", "WARREN_HOST", "WARREN_PORT", "WARREN_TOKEN", "WARREN_DATA_DIR", "WARREN_METRICS_"),
     "WARREN_HEARTBEAT_FILE",
 )
+RESULTS = ("CELERY_BACKEND_URL", "CELERY_BACKEND_URL_FILE")
 # Seconds from SIGTERM to SIGKILL; the workers' stand in stack.yml. The front end itself gives running requests 8 s.
 _FRONT_STOP, _BROKER_STOP = 15, 60
 
@@ -108,6 +109,11 @@ def app_specs(
         own = {"FLOWER_HOST": LOOPBACK, "FLOWER_LISTEN_PORT": flower_port}
         add("flower", "flower", "front", "monitor", _FRONT_STOP, ["flower"], **own)
     return specs
+
+
+def results_elsewhere() -> str | None:
+    """The variable by which our own environment names another result store for the stack; None: its SQLite file."""
+    return next((name for name in RESULTS if os.environ.get(name)), None)
 
 
 def _inherited() -> dict[str, str]:

@@ -15,10 +15,11 @@ from app.contract import Contract
 from loadtests.local.child import die_with_parent
 from loadtests.local.errors import BrokerFailed
 from loadtests.local.ports import LOOPBACK
-from loadtests.local.rabbitmq_files import ADMIN, MEMORY_WATERMARK, NodeFiles, prepare
+from loadtests.local.rabbitmq_files import ADMIN, DISK_FREE, MEMORY_WATERMARK, NodeFiles, prepare
 from loadtests.local.rabbitmq_program import RabbitMQProgram, installed
 
 Progress = Callable[[str], None]
+_NO_DISK_HAS = 10**18  # bytes
 
 
 def accepts_connections(files: NodeFiles) -> bool:
@@ -54,6 +55,11 @@ def set_memory_alarm(files: NodeFiles, on: bool) -> None:
     """Raise the node's memory alarm, which blocks every publisher, or clear it."""
     # The documented way to block all publishing: a watermark of 0.
     rabbitmqctl(files, "set_vm_memory_high_watermark", "0" if on else str(MEMORY_WATERMARK))
+
+
+def set_disk_alarm(files: NodeFiles, on: bool) -> None:
+    """Raise the node's disk alarm, which blocks every publisher too, or clear it."""
+    rabbitmqctl(files, "set_disk_free_limit", str(_NO_DISK_HAS) if on else str(DISK_FREE))
 
 
 class RabbitMQNode:

@@ -17,6 +17,8 @@ from loadtests.local.secret_file import write_secret
 
 # What publishing is blocked above, as a share of the machine's memory; RabbitMQ 4 would take 0.6, 3.x 0.4.
 MEMORY_WATERMARK = 0.4
+# Bytes; as RabbitMQ has it by default.
+DISK_FREE = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ def _configuration(files: NodeFiles) -> str:
         f"load_definitions = {files.directory / 'definitions.json'}",
         "loopback_users = none",
         f"vm_memory_high_watermark.relative = {MEMORY_WATERMARK}",
+        f"disk_free_limit.absolute = {DISK_FREE}",
         "log.console = true",
         "log.console.level = info",
     ]

@@ -124,6 +124,10 @@ class LocalStack:
         """Raise RabbitMQ's memory alarm, which blocks all publishers, or clear it."""
         rabbitmq.set_memory_alarm(self.node, on)
 
+    def disk_alarm(self, on: bool) -> None:
+        """Raise RabbitMQ's disk alarm, which blocks all publishers as well, or clear it."""
+        rabbitmq.set_disk_alarm(self.node, on)
+
     def wait_ready(self, progress: Progress = lambda text: None, timeout: float = 60) -> None:
         """Wait until the broker, the front end and every worker work (again)."""
         state = self._need_state()

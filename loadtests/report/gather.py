@@ -9,7 +9,6 @@ import duckdb
 from loadtests.analysis import join, manifest, timeline
 from loadtests.analysis.analyse import measured
 from loadtests.analysis.histograms import curve
-from loadtests.analysis.join import BadResults
 from loadtests.analysis.result import Result
 from loadtests.analysis.stages import STAGES
 from loadtests.hosts.facts import cores as total_cores
@@ -18,15 +17,8 @@ from loadtests.report import charts
 
 def pictures(results: Path, result: Result) -> dict[str, dict[str, Any]]:
     """Vega-Lite specifications by name; a picture without data is left out. Raises BadResults."""
-    parquet = results / join.RECORDS
-    if not parquet.exists():
-        raise BadResults(f"{results}: no {join.RECORDS} in it")
     with join.database() as db:
-        try:
-            db.execute("CREATE VIEW tasks AS SELECT * FROM read_parquet(?)".replace("?", _quoted(parquet)))
-            db.execute("SELECT count(*) FROM tasks").fetchone()
-        except duckdb.Error as error:
-            raise BadResults(f"{parquet}: cut off, or not a Parquet file: {error}") from error
+        join.view(db, results)
         for kind in ("queues", "self", "cpu"):
             join.load_kind(db, results, kind)
         join.load_phases(db, results)
@@ -66,7 +58,3 @@ def _pictures(db: duckdb.DuckDBPyConnection, result: Result, cores: int) -> dict
     if probes := [p.model_dump() for p in result.throughput.probes if p.offered is not None]:
         found["probes"] = charts.probes(probes)
     return found
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

@@ -30,19 +30,28 @@ def write(results: Path, result: Result) -> Path:
 
 def render(result: Result, facts: dict[str, Any], specs: dict[str, dict[str, Any]]) -> str:
     """The page's HTML."""
-    environment = Environment(loader=PackageLoader(__package__, "templates"), autoescape=True)
-    environment.filters |= {"seconds": seconds, "count": lambda n: f"{n:,}", "yaml": _yaml}
     headline = result.latency.get(HEADLINE)
-    return environment.get_template("page.html").render(
+    return fill(
+        "page.html",
+        specs,
         r=result,
         m=facts,
-        specs=_json(specs),
-        drawn=specs,
         stages=STAGES,
         headline=headline,
         longest=(headline.p99 or headline.p90 or 0.0) if headline else 0.0,
         started=datetime.datetime.fromtimestamp(result.started, datetime.UTC),
         clock_rule=CLOCK_RULE,
+    )
+
+
+def fill(template: str, specs: dict[str, dict[str, Any]], **values: Any) -> str:
+    """A page of its own from a template, pictures (Vega-Lite specifications by name) and what the template names."""
+    environment = Environment(loader=PackageLoader(__package__, "templates"), autoescape=True)
+    environment.filters |= {"seconds": seconds, "count": lambda n: f"{n:,}", "yaml": _yaml}
+    return environment.get_template(template).render(
+        **values,
+        specs=_json(specs),
+        drawn=specs,
         script=_vega(),
         style=Markup(_read("page.css")),  # noqa: S704
         behaviour=Markup(_read("page.js")),  # noqa: S704
