@@ -22,6 +22,8 @@ COMMANDS = {
     "compare": "compare",
     "faults": "faults",
     "gate": "gate",
+    "capacity": "capacity",
+    "plan": "capacity",
     "dead": "dead",
 }
 

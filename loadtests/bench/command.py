@@ -27,12 +27,12 @@ OK, FAILED, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
 
 def run(options: dict[str, Any]) -> int:
     """Run it; the exit code."""
-    _check(options)
+    check(options)
     run_id = new_run_id()
     results: Path = options["results"] / run_id
     with BenchConsole() as console:
         try:
-            with _target(options, run_id, console) as target:
+            with target_of(options, run_id, console) as target:
                 session = _session(options, target, results, run_id, console)
                 result = _measure(session, options, target)
             console.status("drawing the report")
@@ -48,7 +48,7 @@ def run(options: dict[str, Any]) -> int:
             return _show_kept(results, console, FAILED)
 
 
-def _check(options: dict[str, Any]) -> None:
+def check(options: dict[str, Any]) -> None:
     """Raises UsageError for options that do not go together."""
     if options["broker"] and not (options["task"] and options["queue"]):
         raise click.UsageError("--broker needs --task and --queue: what to publish, and where")
@@ -75,7 +75,8 @@ def _check(options: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _target(options: dict[str, Any], run_id: str, console: BenchConsole) -> Iterator[Target]:
+def target_of(options: dict[str, Any], run_id: str, console: BenchConsole) -> Iterator[Target]:
+    """The stack that the options name, for as long as the context lasts. Raises NoTarget, ContractError, StackError."""
     if options["broker"]:
         from loadtests.bench.foreign import by_broker
 
@@ -109,27 +110,8 @@ def _target(options: dict[str, Any], run_id: str, console: BenchConsole) -> Iter
 def _session(options: dict[str, Any], target: Target, results: Path, run_id: str, console: BenchConsole) -> Session:
     plan = SHORT if options["short"] else BenchPlan()
     plan = replace(plan, share=options["share"] or plan.share, latency=options["seconds"] or plan.latency)
-    what = ["--scenario", options["scenario"]]
-    if options["task"]:
-        what = ["--task", options["task"], "--args", options["args"]]
-    if options["replay"]:
-        what = ["--replay", str(options["replay"])]
-    if options["broker"]:
-        what += ["--queue", options["queue"]]
-    if target.ca:
-        what += ["--ca", target.ca]
-    load = Load(
-        url=target.url,
-        token=target.token,
-        what=tuple(what),
-        users=options["users"],
-        generators=options["generators"],
-        seed=options["seed"],
-        drain=options["drain"],
-        environment={"WARREN_BROKER_URL": options["broker"]} if options["broker"] else {},
-    )
     return Session(
-        load=load,
+        load=load_of(options, target),
         results=results,
         run=run_id,
         plan=plan,
@@ -141,6 +123,29 @@ def _session(options: dict[str, Any], target: Target, results: Path, run_id: str
         # Recorded traffic has a rate of its own.
         rate=options["rate"] or (1.0 if options["replay"] else None),
         notes=list(target.notes),
+    )
+
+
+def load_of(options: dict[str, Any], target: Target) -> Load:
+    """What the options say is sent, to that target."""
+    what = ["--scenario", options["scenario"]]
+    if options["task"]:
+        what = ["--task", options["task"], "--args", options["args"]]
+    if options["replay"]:
+        what = ["--replay", str(options["replay"])]
+    if options["broker"]:
+        what += ["--queue", options["queue"]]
+    if target.ca:
+        what += ["--ca", target.ca]
+    return Load(
+        url=target.url,
+        token=target.token,
+        what=tuple(what),
+        users=options["users"],
+        generators=options["generators"],
+        seed=options["seed"],
+        drain=options["drain"],
+        environment={"WARREN_BROKER_URL": options["broker"]} if options["broker"] else {},
     )
 
 

@@ -14,7 +14,8 @@ OK, NOT_MET, BAD_INPUT = 0, 1, 2
 COLOURS = {Outcome.MET: "green", Outcome.NOT_MET: "red", Outcome.CANNOT_TELL: "yellow"}
 
 
-def _objectives(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> list[Objective]:
+def objectives_of(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> list[Objective]:
+    """Parsed objectives, for click. Raises BadParameter."""
     try:
         return [slo.parse(text) for text in texts]
     except slo.BadObjective as error:
@@ -23,7 +24,9 @@ def _objectives(_context: click.Context, _parameter: click.Parameter, texts: tup
 
 @click.command()
 @click.argument("result", type=click.Path(exists=True, path_type=Path))
-@click.option("--slo", "objectives", multiple=True, callback=_objectives, metavar="OBJECTIVE", help="May be repeated.")
+@click.option(
+    "--slo", "objectives", multiple=True, callback=objectives_of, metavar="OBJECTIVE", help="May be repeated."
+)
 @click.option("--against", "earlier", type=click.Path(exists=True, path_type=Path), help="An earlier result.")
 @click.option(
     "--tolerance",

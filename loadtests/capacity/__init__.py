@@ -1,0 +1,1 @@
+"""How much a stack carries within stated objectives, and how many workers another load takes."""

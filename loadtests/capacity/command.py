@@ -1,0 +1,182 @@
+"""What `warren capacity` does, from its options to an exit code."""
+
+import random
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.contract import Contract, ContractError, load_contract
+from loadtests import scenarios
+from loadtests.analysis import manifest
+from loadtests.analysis.join import BadResults
+from loadtests.bench.command import check, load_of, target_of
+from loadtests.bench.console import BenchConsole
+from loadtests.bench.locust_run import PhaseFailed
+from loadtests.bench.target import NoTarget, Target
+from loadtests.capacity import document, show
+from loadtests.capacity.document import Arm, Capacity
+from loadtests.capacity.model import fit
+from loadtests.capacity.plan import BadPlan, with_processes
+from loadtests.capacity.saturation import Pool
+from loadtests.capacity.search import SHORT, Bench, CannotTell, Lengths
+from loadtests.gate.slo import OPERATORS, Objective
+from loadtests.generator.run_id import new_run_id
+from loadtests.local.errors import NoRabbitMQ, StackError
+
+OK, NO_NUMBER, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
+# So many draws show every task of a scenario: the rarest of `mix` is one in a thousand.
+DRAWS = 5000
+
+
+def run(options: dict[str, Any]) -> int:
+    """Run it; the exit code."""
+    options |= dict.fromkeys(("broker", "queue", "replay", "baseline"))
+    check(options)
+    counts: list[int | None] = list(options["workers"]) or [None]
+    if options["workers"] and (options["url"] or options["target"] != "local"):
+        raise click.UsageError(
+            "--workers starts stacks of its own on this machine; elsewhere set the counts where you deploy from"
+        )
+    run_id, started = new_run_id(), time.time()
+    results: Path = options["results"] / run_id
+    arms: list[Arm] = []
+    with BenchConsole() as console:
+        try:
+            about = _About(options)
+            for count in counts:
+                console.say(f"measuring with {count or 'the'} worker processes{'' if count else ' that are there'}")
+                arms.append(about.measure(count, results, run_id, console))
+        except KeyboardInterrupt:
+            kept = f" What was measured: {results}" if results.exists() else ""
+            console.say(f"interrupted; stopped Locust and the stack.{kept}")
+            return INTERRUPTED
+        except (NoTarget, ContractError, NoRabbitMQ, CannotTell, BadPlan) as error:
+            console.say(f"Error: {error}")
+            return BAD_INPUT
+        except (PhaseFailed, StackError, BadResults, OSError) as error:
+            console.say(f"Error: {error}")
+            return NO_NUMBER
+        capacity = about.capacity(run_id, started, arms)
+        path = document.write(results, capacity)
+        for each in show.capacity(capacity):
+            console.say(each) if isinstance(each, str) else console.console.print(each)
+        console.say(f"capacity: {path}")
+    if not capacity.balanced:
+        return UNBALANCED
+    return NO_NUMBER if capacity.unmet or any(arm.rate is None for arm in arms) else OK
+
+
+class _About:
+    """What is measured, as far as the options and the target tell."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
+        self.objectives: list[Objective] = options["objectives"]
+        lengths = SHORT if options["short"] else Lengths()
+        self.lengths = replace(lengths, probe=options["seconds"] or lengths.probe)
+        self.pool: str | None = None
+        self.notes: list[str] = []
+        self.machines: list[str] = []
+
+    def measure(self, count: int | None, results: Path, run_id: str, console: BenchConsole) -> Arm:
+        """One arm, on a stack that has so many worker processes; None: as it is."""
+        options = dict(self.options)
+        with ExitStack() as stack:
+            if count is not None:
+                options["stack"] = self._variant(count, results)
+            target = stack.enter_context(target_of(options, run_id, console))
+            results.mkdir(parents=True, exist_ok=True)
+            facts = manifest.manifest(target.contract, target.facts)
+            manifest.write(results, facts)
+            self.machines = manifest.machines(facts)
+            bench = Bench(
+                load=load_of(options, target),
+                target=target,
+                results=results,
+                run=run_id,
+                lengths=self.lengths,
+                objectives=self.objectives,
+                pool=self._known(target),
+                say=console.say,
+                tick=console.tick,
+            )
+            return bench.arm(count)
+
+    def capacity(self, run_id: str, started: float, arms: list[Arm]) -> Capacity:
+        """The document of all arms."""
+        best = max((arm.rate for arm in arms if arm.rate is not None), default=None)
+        unmet = [
+            f"{each.text}: {'no rate was found' if best is None else f'{best:,.0f} tasks/s'}"
+            for each in self.objectives
+            if each.name == "rate" and (best is None or not OPERATORS[each.compare](best, each.limit))
+        ]
+        options = self.options
+        return Capacity(
+            run=run_id,
+            started=started,
+            machines=self.machines,
+            what=["--task", options["task"], "--args", options["args"]]
+            if options["task"]
+            else ["--scenario", options["scenario"]],
+            pool=self.pool,
+            objectives=[each.text for each in self.objectives if each.name != "rate"],
+            arms=arms,
+            model=fit(arms) if self.pool else None,
+            unmet=unmet,
+            notes=self.notes,
+        )
+
+    def _pool_of(self, contract: Contract) -> str | None:
+        """The pool that runs what is sent; None, and a note, when there are several."""
+        tasks = {self.options["task"]} if self.options["task"] else _tasks(self.options["scenario"])
+        queues = {contract.queue_of(task) for task in tasks}
+        pools = [name for name, pool in contract.pools.items() if queues & set(pool.queues)]
+        if len(pools) == 1:
+            return pools[0]
+        self._note(f"what is sent runs in {len(pools)} pools ({', '.join(pools)}), and the model is of one")
+        return None
+
+    def _known(self, target: Target) -> Pool:
+        if target.contract is None:
+            self._note("this front end does not tell its contract, so there is no model and no plan, only what it took")
+            return Pool()
+        contract = Contract.model_validate(target.contract)
+        self.pool = self._pool_of(contract)
+        for note in target.notes:
+            self._note(note)
+        pool = contract.pools[self.pool] if self.pool else None
+        hosts = (target.facts.get("hosts") or {}).values()
+        cores = next((each.get("cores") for each in hosts), None) or (
+            manifest.host()["cores"] if target.local else None
+        )
+        return Pool(
+            slots=pool.concurrency if pool else 1,
+            prefork=bool(pool and pool.kind == "prefork"),
+            web=contract.web.processes,
+            cores=cores,
+        )
+
+    def _variant(self, count: int, results: Path) -> Path:
+        """The stack.yml with so many processes in the pool that is measured, kept beside the results."""
+        source: Path = self.options["stack"]
+        pool = self._pool_of(load_contract(source))
+        if pool is None:
+            raise BadPlan(f"--workers counts one pool's: {'; '.join(self.notes)}. Send one task with --task")
+        text = with_processes(source.read_text(encoding="utf-8"), source, pool, count)
+        results.mkdir(parents=True, exist_ok=True)
+        variant = results / f"stack-{count}.yml"
+        variant.write_text(text, encoding="utf-8")
+        return variant
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def _tasks(scenario: str) -> set[str]:
+    draw, rng = scenarios.load(scenario), random.Random(1)  # noqa: S311  no secret
+    return {draw(rng, scenarios.Target("http://127.0.0.1")).task for _ in range(DRAWS)}

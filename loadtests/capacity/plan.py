@@ -1,0 +1,197 @@
+"""From a model to a number of worker processes, and into stack.yml with its comments as they were."""
+
+import difflib
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from app.contract import Contract, ContractError, parse_contract
+from loadtests.analysis.stages import HEADLINE
+from loadtests.capacity.document import Capacity, Model
+from loadtests.capacity.model import latency, rate_of
+from loadtests.capacity.saturation import MACHINE
+from loadtests.gate.slo import COUNTS, OPERATORS, PERCENTILES, Objective
+
+MOST = 1000
+# A part that is busier than this has no room for what differs from the measurement.
+BUSY = 0.9
+
+
+class BadPlan(Exception):
+    """No number can be given; the text says why and what to do."""
+
+
+@dataclass
+class Plan:
+    """`workers`: processes of `pool`. `low`, `high`: the same at the ends of the interval; None: it has none."""
+
+    pool: str
+    rate: float
+    workers: int
+    low: int | None
+    high: int | None
+    utilisation: float
+    predicted: dict[str, float]
+    breaks: str
+    warnings: list[str] = field(default_factory=list)
+
+
+def plan(capacity: Capacity, rate: float, objectives: list[Objective]) -> Plan:
+    """The fewest processes that carry the rate within the objectives. Raises BadPlan."""
+    model, pool = capacity.model, capacity.pool
+    if model is None or pool is None:
+        why = "; ".join(capacity.notes) or "no run gave a model"
+        raise BadPlan(f"run {capacity.run} has no model of one pool's workers ({why}). Measure one task with --task")
+    judged = [_understood(each, model) for each in objectives if each.name not in COUNTS]
+    over = _others(model, rate)
+    if over:
+        raise BadPlan(
+            f"{rate:g} tasks/s are more than more workers would help with: {'; '.join(over)}. Give those more first "
+            "(front ends: `web.processes`; the machine: more cores, or other hosts), and measure again"
+        )
+    workers = _fewest(model, rate, judged)
+    if workers is None:
+        raise BadPlan(_unreachable(model, rate, judged))
+    low, high = _ends(model, rate, judged)
+    return Plan(
+        pool=pool,
+        rate=rate,
+        workers=workers,
+        low=low,
+        high=high,
+        utilisation=rate / rate_of(model, workers),
+        predicted={each.text: _predict(model, workers, rate, each) for each in judged},
+        breaks=_breaks(model, rate, workers),
+        warnings=_warnings(capacity, model, rate, workers, objectives),
+    )
+
+
+def _understood(objective: Objective, model: Model) -> Objective:
+    if objective.name == "rate" or objective.stage != HEADLINE or objective.name == "max":
+        raise BadPlan(
+            f"{objective.text}: the model tells {', '.join(n for n in PERCENTILES if n != 'max')} of {HEADLINE}"
+        )
+    if PERCENTILES[objective.name] not in model.rest:
+        raise BadPlan(
+            f"{objective.text}: no run of the fit had tasks enough for a {objective.name}; measure with "
+            f"--slo '{objective.text}' or longer --seconds"
+        )
+    return objective
+
+
+def _predict(model: Model, workers: int, rate: float, objective: Objective) -> float:
+    told = latency(model, workers, rate, PERCENTILES[objective.name])
+    return math.inf if told is None else told
+
+
+def _fewest(model: Model, rate: float, objectives: list[Objective]) -> int | None:
+    for workers in range(1, MOST + 1):
+        if rate < rate_of(model, workers) and all(
+            OPERATORS[each.compare](_predict(model, workers, rate, each), each.limit) for each in objectives
+        ):
+            return workers
+    return None
+
+
+def _ends(model: Model, rate: float, objectives: list[Objective]) -> tuple[int | None, int | None]:
+    """What the interval of one process' rate makes of the count, or that of its service time where there is none."""
+    low, high = model.single.low, model.single.high
+    if low is None or high is None:
+        times = model.service
+        if times.low is None or times.high is None or times.low <= 0:
+            return None, None
+        low, high = (model.single.value * times.value / end for end in (times.high, times.low))
+    counts = [
+        _fewest(model.model_copy(update={"single": model.single.model_copy(update={"value": end})}), rate, objectives)
+        for end in (high, low)
+    ]
+    return counts[0], counts[1]
+
+
+def _others(model: Model, rate: float) -> list[str]:
+    """Parts beside the workers that would be full."""
+    return [
+        f"the {name} would be {demand.busy(rate):.0%} busy, full at about {demand.ceiling:,.0f} tasks/s"
+        for name, demand in sorted(model.demands.items(), key=lambda each: each[1].ceiling)
+        if demand.busy(rate) > BUSY
+    ]
+
+
+def _breaks(model: Model, rate: float, workers: int) -> str:
+    """The assumption that goes wrong at the lowest load."""
+    ceilings = {name: demand.ceiling for name, demand in model.demands.items()}
+    ceilings["workers"] = rate_of(model, workers)
+    first = min(ceilings, key=lambda name: ceilings[name])
+    what = {
+        "workers": f"that a task takes {model.service.value * 1000:.3g} ms of a worker, as measured, and arrivals are "
+        "independent: slower tasks or bursts use up the room",
+        MACHINE: "that this machine's cores, which everything shares, are enough",
+    }.get(first, f"that the {first} stays as busy per task as it was")
+    return f"{what} (full at about {ceilings[first]:,.0f} tasks/s)"
+
+
+def _unreachable(model: Model, rate: float, objectives: list[Objective]) -> str:
+    best = max(range(1, MOST + 1), key=lambda count: rate_of(model, count))
+    if rate >= rate_of(model, best):
+        return (
+            f"{rate:g} tasks/s are out of reach: with contention {model.contention.value:.3g} and coherency "
+            f"{model.coherency.value:.3g} the most is {rate_of(model, best):,.0f} tasks/s, with {best} processes"
+        )
+    missed = [
+        f"{each.text} comes to {_predict(model, best, rate, each):.3g} s even without any queue" for each in objectives
+    ]
+    return f"no number of workers meets it: {'; '.join(missed)}. Make the task faster, or allow it more time"
+
+
+def _warnings(capacity: Capacity, model: Model, rate: float, workers: int, objectives: list[Objective]) -> list[str]:
+    found = list(model.notes)
+    measured = [arm.workers for arm in capacity.arms]
+    if workers > max(measured):
+        found.append(f"{workers} processes lie beyond the {max(measured)} that were measured: an extrapolation")
+    errors = [abs(each.error) for each in model.predictions if each.error is not None]
+    if errors:
+        found.append(f"the model was off by up to {max(errors):.0%} where it was tested")
+    elif model.predictions == []:
+        found.append("the model was tested on no held-out run")
+    counted = [each.text for each in objectives if each.name in COUNTS]
+    if counted:
+        lost = sum(point.missing for arm in capacity.arms for point in arm.points)
+        found.append(f"{', '.join(counted)}: no model predicts it; {lost:,} tasks were lost in all measured runs")
+    return found
+
+
+def with_processes(text: str, source: Path, pool: str, count: int) -> str:
+    """stack.yml's text with that pool's `processes` changed and nothing else. Raises BadPlan, ContractError."""
+    before = parse_contract(text, source)
+    if pool not in before.pools:
+        raise BadPlan(f"{source} has no pool {pool}; it has {', '.join(before.pools)}. Give the one that was measured")
+    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    for step in ("pools", pool, "processes"):
+        node = next(value for key, value in node.value if key.value == step)
+    # PyYAML's marks count characters: the value's own are replaced, everything around them stays.
+    changed = text[: node.start_mark.index] + str(count) + text[node.end_mark.index :]
+    by_hand = f"{source}: pools.{pool}.processes cannot be changed alone (an anchor?); write {count} by hand"
+    try:
+        after = parse_contract(changed, source)
+    except ContractError as error:
+        raise BadPlan(f"{by_hand}. It would not be accepted: {error}") from error
+    if _without(after, pool) != _without(before, pool) or after.pools[pool].processes != count:
+        raise BadPlan(by_hand)
+    return changed
+
+
+def _without(contract: Contract, pool: str) -> object:
+    values = contract.model_dump()
+    values["pools"][pool]["processes"] = None
+    return values
+
+
+def difference(before: str, after: str, source: Path) -> str:
+    """A unified diff; empty when they are the same."""
+    lines = difflib.unified_diff(
+        before.splitlines(True), after.splitlines(True), str(source), f"{source} (planned)", n=2
+    )
+    return "".join(lines)
