@@ -4,44 +4,13 @@ from pathlib import Path
 
 import click
 
-from loadtests import scenarios
-
-
-def json_value(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    import argparse
-
-    from loadtests.generator.options import arguments
-
-    try:
-        arguments(value)
-    except argparse.ArgumentTypeError as error:
-        raise click.BadParameter(str(error)) from error
-    return value
-
-
-POSITIVE = click.FloatRange(0, min_open=True)
+from loadtests.commands import options as shared
+from loadtests.commands.options import POSITIVE
 
 
 @click.command()
-@click.option(
-    "--target",
-    type=click.Choice(["local", "hosts", "kubernetes", "cloudfoundry"]),
-    default="local",
-    show_default=True,
-    help="A stack of its own, or the one on an inventory's hosts, in a cluster, in a space.",
-)
-@click.option("--inventory", help="With --target hosts: Ansible's inventory.  [default: that of ansible.cfg]")
-@click.option("--namespace", help="With --target kubernetes: where the stack is.  [default: warren]")
-@click.option("--context", help="With --target kubernetes: of your kubeconfig.  [default: its current one]")
-@click.option("--app", help="With --target cloudfoundry: its app, where `cf target` or CF_… lead.  [default: warren]")
-@click.option("--url", help="A front end that runs already. Without: a stack of its own, taken away afterwards.")
-@click.option("--token", envvar="WARREN_TOKEN", default="", help="The front end's token.  [env: WARREN_TOKEN]")
-@click.option("--ca", default="", help="With --url https://…: a file of certificates to trust.")
-@click.option(
-    "--scenario", type=click.Choice(scenarios.names()), default="noop", show_default=True, help="What is sent."
-)
-@click.option("--task", help="Send this task instead, one of your own.")
-@click.option("--args", default="[]", callback=json_value, help="Its arguments: a JSON list, or an object.")
+@shared.where
+@shared.what
 @click.option(
     "--replay", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Arrivals from a CSV file."
 )
@@ -53,19 +22,17 @@ POSITIVE = click.FloatRange(0, min_open=True)
 @click.option("--seconds", type=POSITIVE, help="Length of the latency run.")
 @click.option("--share", type=click.FloatRange(0, 1, min_open=True), help="Read latency at this share.  [default: 0.7]")
 @click.option("--short", is_flag=True, help="Everything in about a minute: that it works, not how fast.")
-@click.option("--users", type=click.IntRange(1), default=64, show_default=True, help="Most requests in flight.")
-@click.option("--generators", type=click.IntRange(1), default=1, show_default=True, help="Processes that send.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The plan of arrivals is drawn from it.")
-@click.option(
-    "--drain", type=POSITIVE, default=30.0, show_default=True, help="Give up on tasks after so many idle seconds."
-)
+@shared.users
+@shared.generators
+@shared.seed
+@shared.drain
 @click.option(
     "--baseline", type=click.Choice(["tutorial"]), help="Also run the tutorials' way, interleaved; print the ratio."
 )
 @click.option("--cost", is_flag=True, help="Also measure what measuring costs.")
 @click.option("--repeats", type=click.IntRange(3), default=5, show_default=True, help="Pairs of --baseline and --cost.")
-@click.option("--stack", type=click.Path(path_type=Path), envvar="STACK_FILE", default="stack.yml", show_default=True)
-@click.option("--results", type=click.Path(file_okay=False, path_type=Path), default="results", show_default=True)
+@shared.stack
+@shared.results
 @click.option("--open/--no-open", "open_report", default=None, help="Open the report.  [default: in a desktop session]")
 def bench(**options: object) -> None:
     """Find the highest rate a stack sustains, read latency below it, account for every task, write a report.

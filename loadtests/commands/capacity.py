@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from loadtests import scenarios
-from loadtests.commands.bench import POSITIVE, json_value
+from loadtests.commands import options as shared
 from loadtests.commands.gate import objectives_of
+from loadtests.commands.options import POSITIVE
 
 
 def _counts(_context: click.Context, _parameter: click.Parameter, text: str | None) -> list[int]:
@@ -28,33 +28,14 @@ def _counts(_context: click.Context, _parameter: click.Parameter, text: str | No
 )
 @click.option("--short", is_flag=True, help="In about a minute: that it works, with hardly a model.")
 @click.option("--seconds", type=POSITIVE, help="Length of a run.  [default: 8; with --short 4]")
-@click.option(
-    "--target",
-    type=click.Choice(["local", "hosts", "kubernetes", "cloudfoundry"]),
-    default="local",
-    show_default=True,
-    help="As of `warren bench`.",
-)
-@click.option("--inventory", help="With --target hosts: Ansible's inventory.  [default: that of ansible.cfg]")
-@click.option("--namespace", help="With --target kubernetes: where the stack is.  [default: warren]")
-@click.option("--context", help="With --target kubernetes: of your kubeconfig.  [default: its current one]")
-@click.option("--app", help="With --target cloudfoundry: its app.  [default: warren]")
-@click.option("--url", help="A front end that runs already. Without: a stack of its own, taken away afterwards.")
-@click.option("--token", envvar="WARREN_TOKEN", default="", help="The front end's token.  [env: WARREN_TOKEN]")
-@click.option("--ca", default="", help="With --url https://…: a file of certificates to trust.")
-@click.option(
-    "--scenario", type=click.Choice(scenarios.names()), default="noop", show_default=True, help="What is sent."
-)
-@click.option("--task", help="Send this task instead, one of your own.")
-@click.option("--args", default="[]", callback=json_value, help="Its arguments: a JSON list, or an object.")
-@click.option("--users", type=click.IntRange(1), default=64, show_default=True, help="Most requests in flight.")
-@click.option("--generators", type=click.IntRange(1), default=1, show_default=True, help="Processes that send.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The plan of arrivals is drawn from it.")
-@click.option(
-    "--drain", type=POSITIVE, default=30.0, show_default=True, help="Give up on tasks after so many idle seconds."
-)
-@click.option("--stack", type=click.Path(path_type=Path), envvar="STACK_FILE", default="stack.yml", show_default=True)
-@click.option("--results", type=click.Path(file_okay=False, path_type=Path), default="results", show_default=True)
+@shared.where
+@shared.what
+@shared.users
+@shared.generators
+@shared.seed
+@shared.drain
+@shared.stack
+@shared.results
 def capacity(**options: object) -> None:
     """Find the highest rate that meets the objectives, name what saturates first, and fit a model for `warren plan`.
 
@@ -81,8 +62,8 @@ def capacity(**options: object) -> None:
 @click.option("--from", "source", type=click.Path(path_type=Path), help="A capacity.json.  [default: the newest]")
 @click.option("--other-machine", is_flag=True, help="Plan although it was measured on another machine, and say so.")
 @click.option("--write", is_flag=True, help="Write the count into stack.yml; its comments stay.")
-@click.option("--stack", type=click.Path(path_type=Path), envvar="STACK_FILE", default="stack.yml", show_default=True)
-@click.option("--results", type=click.Path(file_okay=False, path_type=Path), default="results", show_default=True)
+@shared.stack
+@shared.results
 def plan(**options: object) -> None:
     """How many worker processes a rate takes within objectives, by the model that `warren capacity` fitted.
 

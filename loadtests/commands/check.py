@@ -11,10 +11,11 @@ import yaml
 from app.broker import rights, topology
 from app.contract import Contract, ContractError, load_contract
 from app.units import format_duration
+from loadtests.commands import options as shared
 
 
 @click.command()
-@click.option("--stack", type=click.Path(path_type=Path), envvar="STACK_FILE", default="stack.yml", show_default=True)
+@shared.stack
 @click.option("--cores", type=click.IntRange(1), help="Count processes for a machine of this many cores.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: durations in seconds, sizes in bytes.")
 @click.option("--broker-version", default="4.0", show_default=True, help="With --json: the policies for this RabbitMQ.")

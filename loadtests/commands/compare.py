@@ -1,11 +1,9 @@
 """`warren compare`: is B slower than A, on this machine, beyond what chance explains?"""
 
-from pathlib import Path
-
 import click
 
-from loadtests import scenarios
-from loadtests.commands.bench import POSITIVE, json_value
+from loadtests.commands import options as shared
+from loadtests.commands.options import POSITIVE
 
 
 @click.command()
@@ -23,18 +21,12 @@ from loadtests.commands.bench import POSITIVE, json_value
     help="Worse by so many per cent is no failure.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The order of runs is drawn from it.")
-@click.option(
-    "--scenario", type=click.Choice(scenarios.names()), default="noop", show_default=True, help="What is sent."
-)
-@click.option("--task", help="Send this task instead, one of your own.")
-@click.option("--args", default="[]", callback=json_value, help="Its arguments: a JSON list, or an object.")
+@shared.what
 @click.option("--token", envvar="WARREN_TOKEN", default="", help="Of front ends by URL.  [env: WARREN_TOKEN]")
 @click.option("--ca", default="", help="For https://…: a file of certificates to trust.")
-@click.option("--users", type=click.IntRange(1), default=64, show_default=True, help="Most requests in flight.")
-@click.option(
-    "--drain", type=POSITIVE, default=30.0, show_default=True, help="Give up on tasks after so many idle seconds."
-)
-@click.option("--results", type=click.Path(file_okay=False, path_type=Path), default="results", show_default=True)
+@shared.users
+@shared.drain
+@shared.results
 def compare(**options: object) -> None:
     """Run A and B in turn, in an order drawn from the seed, and tell whether B is worse.
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from loadtests.commands.bench import POSITIVE
+from loadtests.commands import options as shared
+from loadtests.commands.options import POSITIVE
 
 
 @click.command()
@@ -13,13 +14,11 @@ from loadtests.commands.bench import POSITIVE
 @click.option("--short", is_flag=True, help="Some seconds and a few hundred tasks a fault: that it works.")
 @click.option("--nightly", is_flag=True, help="At least 80,000 tasks a fault.")
 @click.option("--rate", type=POSITIVE, help="Tasks a second.  [default: as the schedule says]")
-@click.option("--users", type=click.IntRange(1), default=64, show_default=True, help="Most requests in flight.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The plan of arrivals is drawn from it.")
-@click.option(
-    "--drain", type=POSITIVE, default=30.0, show_default=True, help="Give up on tasks after so many idle seconds."
-)
-@click.option("--stack", type=click.Path(path_type=Path), envvar="STACK_FILE", default="stack.yml", show_default=True)
-@click.option("--results", type=click.Path(file_okay=False, path_type=Path), default="results", show_default=True)
+@shared.users
+@shared.seed
+@shared.drain
+@shared.stack
+@shared.results
 def faults(**options: object) -> None:
     """Play a SCHEDULE of faults, each under a load of its own, on a local stack that is taken away afterwards.
 

@@ -10,6 +10,7 @@ import yaml
 from app.contract import ContractError, load_contract
 from loadtests.cloudfoundry import manifest as manifests
 from loadtests.cloudfoundry.manifest import Shape
+from loadtests.commands import options as shared
 
 BAD_INPUT, DISAGREES = 2, 1
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,50}[A-Za-z0-9])?")
@@ -30,7 +31,7 @@ def _routes(_context: click.Context, _parameter: click.Parameter, texts: tuple[s
 
 
 @click.command()
-@click.option("--stack", type=click.Path(path_type=Path), envvar="STACK_FILE", default="stack.yml", show_default=True)
+@shared.stack
 @click.option("--shape", type=click.Choice(get_args(Shape)), default="one-app", show_default=True, help="See below.")
 @click.option("--name", default="warren", show_default=True, callback=_name, help="Of the app.")
 @click.option("--service", default="warren-rabbitmq", show_default=True, callback=_name, help="The RabbitMQ instance.")

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from app.contract import ContractError
+from loadtests.commands import options as shared
 from loadtests.local.errors import PortTaken, StackError
 from loadtests.local.follow import follow, tail
 from loadtests.local.ports import LOOPBACK, is_free
@@ -36,7 +37,7 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @_where
-@click.option("--stack", type=click.Path(path_type=Path), envvar="STACK_FILE", default="stack.yml", show_default=True)
+@shared.stack
 @click.option("--port", type=click.IntRange(1, 65535), help=f"Of the front end. [default: {USUAL_PORT}, or a free one]")
 @click.option("--host", default=LOOPBACK, show_default=True, help="Where the front end listens; others need --token.")
 @click.option("--token", envvar="WARREN_TOKEN", help="What every request must bring; better in WARREN_TOKEN.")
