@@ -10,7 +10,7 @@ from ..kubernetes.pulumi_stack import PulumiFailed
 from .site import restarts
 
 WEB = "**kubernetes:apps/v1:Deployment::web"
-SOON = 20  # seconds
+SOON = 10  # seconds, the least that may be said
 NOBODY = {
     "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
     "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
