@@ -56,11 +56,15 @@ class Pulse:
         """The worker winds down; the service manager's stop timeout watches over that."""
         tell("STOPPING=1")
 
-    def turn(self) -> None:
-        """The consumer's loop turned, so it is connected and consuming."""
+    def entered(self) -> None:
+        """The consumer entered its loop, and it has to turn from now on: a task may block it before its first turn."""
         self.turned = time.monotonic()
         self.consuming = True
         self._reachable_since = None
+
+    def turn(self) -> None:
+        """The consumer's loop turned, so it is connected and consuming."""
+        self.entered()
         if not self._ready:
             self._ready = True
             ready("consuming")
@@ -136,6 +140,7 @@ class Loop(bootsteps.StartStopStep):
         context = consumer.app.worker_context
         context.stop.in_loop = True
         pulse, stop = context.pulse, context.stop
+        pulse.entered()
 
         def turn() -> None:
             pulse.turn()

@@ -49,6 +49,13 @@ def test_a_task_that_blocks_the_loop_is_noticed(stack: Any, wait_until: Any, fil
     wait_until(lambda: alive(stack, file), "alive again")
 
 
+def test_a_task_that_blocks_the_loop_before_its_first_turn_is_noticed(stack: Any, file: Path) -> None:
+    """As a message does that was there before the worker."""
+    stack.change(impatient)
+    stack.send("sleep", 15, queue="fast")
+    stack.worker("fast", WARREN_HEARTBEAT_FILE=str(file)).wait_for("the consumer loop has stood still")
+
+
 def test_a_long_task_does_not_count_as_a_stopped_loop(stack: Any, wait_until: Any, file: Path) -> None:
     stack.change(impatient)
     worker = stack.worker("long", WARREN_HEARTBEAT_FILE=str(file))
