@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 # Seconds between two looks. Each costs the front end a connection to the broker, however few the records; rare looks
 # only make `known` coarser.
 PAUSE = 2.0
+# Seconds before the run's start from which records are read. A closed loop's first users send while the last are still
+# being started, and the broker goes by its own clock.
+EARLIER = 5.0
 # Records handled before other greenlets get a turn: the senders must not wait for it.
 CHUNK = 50
 # How an attempt ends a task for good; `retry` and a lost worker do not.
@@ -54,7 +57,7 @@ class Follower:
 
     def read(self, wait: float) -> int:
         """One look; how many records it brought. Raises FrontEndError."""
-        records, self._cursor = self._front.records(self._run, self._cursor, self._since, wait)
+        records, self._cursor = self._front.records(self._run, self._cursor, max(0.0, self._since - EARLIER), wait)
         known = round(time.time(), 6)
         for index, record in enumerate(records):
             if index % CHUNK == CHUNK - 1:
