@@ -11,13 +11,14 @@ from flask import Flask, Response, g, jsonify, request
 from openbrokerapi.api import get_blueprint
 from openbrokerapi.auth import BrokerAuthenticator
 from openbrokerapi.errors import ErrConcurrentInstanceAccess, ServiceException
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app.marketplace.bindings import Bindings
 from app.marketplace.broker import Conflict, Marketplace
 from app.marketplace.instances import Instances
 from app.marketplace.management import Management, RabbitMQAway, Refused
 from app.marketplace.settings import MarketplaceSettings
+from app.web.limits import discard_body
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,8 @@ def _busy(error: Exception) -> Response:
 
 def _http(error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.code == RequestEntityTooLarge.code:
+        discard_body()  # or who is still sending sees a broken connection
     return _answer(error.code or 500, error.description or error.name)
 
 

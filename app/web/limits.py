@@ -31,10 +31,15 @@ def read_body() -> bytes:
         body: bytes = request.environ["wsgi.input"].read(limit + 1 if length is None else length)
         if len(body) <= limit:
             return body
+    discard_body()
+    raise Problem(413, f"the body is larger than {limit} bytes (web.max_body in stack.yml); send less at a time")
+
+
+def discard_body() -> None:
+    """Read what is left of a refused body, within bounds."""
     for _ in range(_DISCARDED // _CHUNK):
         if not request.environ["wsgi.input"].read(_CHUNK):
             break
-    raise Problem(413, f"the body is larger than {limit} bytes (web.max_body in stack.yml); send less at a time")
 
 
 def json_body() -> bytes:
