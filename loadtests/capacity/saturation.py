@@ -49,7 +49,7 @@ def look(results: Path, phase: str, pool: Pool, done: float) -> Seen:
     with join.database() as db:
         join.load_kind(db, results, "cpu", phase)
         join.load_kind(db, results, "self", phase)
-        db.execute("CREATE VIEW tasks AS FROM read_parquet($records)".replace("$records", f"'{_records(results)}'"))
+        join.view(db, results)
         last = _one(db, "SELECT max(scheduled) FROM tasks") or begin
         cores, hosts = _cores(db, begin, last)
         processes = int(_one(db, "SELECT count(DISTINCT worker) FROM tasks WHERE finishes > 0") or 0)
@@ -181,7 +181,3 @@ def _share(cores: dict[str, float], hosts: dict[str, int], name: str, ceiling: i
 def _one(db: duckdb.DuckDBPyConnection, query: str) -> float | None:
     row = db.execute(query).fetchone()
     return None if row is None or row[0] is None else float(row[0])
-
-
-def _records(results: Path) -> str:
-    return str(results / join.RECORDS).replace("'", "''")

@@ -1,7 +1,6 @@
 """Recorded traffic with a real foundation (cassettes of go-vcr), served again over HTTP."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,9 +10,8 @@ from urllib.parse import urlsplit
 
 import yaml
 from flask import Flask, Response, request
-from werkzeug.serving import make_server
 
-from tests.cloudfoundry.fake.server import Quiet
+from tests.cloudfoundry.fake.server import listening
 
 
 @dataclass
@@ -70,13 +68,5 @@ def replaying(file: Path) -> Iterator[Recording]:
     def answer() -> Response:
         return recording.answer(request.method, request.path)
 
-    http = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    recording.url = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with listening(app) as recording.url:
         yield recording
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()

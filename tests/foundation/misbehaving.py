@@ -7,16 +7,14 @@ with misbehaving(api, ca_file) as proxy:
 """
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import requests
 from flask import Flask, Response, request
-from werkzeug.serving import make_server
 
-from ..cloudfoundry.fake.server import Quiet, Trouble
+from ..cloudfoundry.fake.server import Trouble, listening
 from ..cloudfoundry.fake.state import stamp
 
 # Those of one connection, which the proxy has with each side on its own.
@@ -74,16 +72,8 @@ def misbehaving(api: str, ca_file: str) -> Iterator[Proxy]:
     proxy, app = Proxy(api, ca_file), Flask("misbehaving")
     app.add_url_rule("/", "root", lambda: proxy.answer(""))
     app.add_url_rule("/<path:path>", "path", lambda path: proxy.answer(path), methods=METHODS)
-    http = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    proxy.url = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with listening(app) as proxy.url:
         yield proxy
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
 
 
 def _timed(thing: dict[str, Any]) -> dict[str, Any]:

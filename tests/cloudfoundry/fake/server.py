@@ -72,12 +72,18 @@ class Quiet(WSGIRequestHandler):
 def serving(foundation: Foundation, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """Until left; `foundation.url` is where."""
     server = Server(foundation)
-    http = make_server("127.0.0.1", 0, _app(server), threaded=True, request_handler=Quiet, ssl_context=tls)
-    foundation.url = f"http{'s' if tls else ''}://127.0.0.1:{http.server_port}"
+    with listening(_app(server), tls) as foundation.url:
+        yield server
+
+
+@contextmanager
+def listening(app: Flask, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """The URL at which it answers, on a port of its own, until left."""
+    http = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet, ssl_context=tls)
     thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        yield server
+        yield f"http{'s' if tls else ''}://127.0.0.1:{http.server_port}"
     finally:
         http.shutdown()
         thread.join()
