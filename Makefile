@@ -9,6 +9,8 @@ SHELL := /bin/bash
 # Say `make bench SHORT=1` for a run of about a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
 BENCH := $(if $(SHORT),--short) $(ARGS)
 PYTEST := .venv/bin/pytest $(ARGS)
+# In CI a proof on a whole lab or cluster that failed gets one more try.
+PROOFS := $(if $(CI),scripts/once-more) $(PYTEST)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,13 +89,13 @@ DAY_TWO := tests/hosts_proofs/test_day_two.py
 test-hosts: setup-dev ## the lab's own tests, then every proof on fresh hosts, as root; once more in short on Debian 12
 	@scripts/system-packages lab
 	@scripts/timed lint-hosts $(MAKE) --no-print-directory lint-hosts
-	@scripts/timed lab $(PYTEST) tests/lab
-	@scripts/timed hosts $(PYTEST) --durations 15 tests/hosts_proofs --ignore=$(DAY_TWO)
-	@SUITE=bookworm scripts/timed hosts-bookworm $(PYTEST) $(DEBIAN_12)
+	@scripts/timed lab $(PROOFS) tests/lab
+	@scripts/timed hosts $(PROOFS) --durations 15 tests/hosts_proofs --ignore=$(DAY_TWO)
+	@SUITE=bookworm scripts/timed hosts-bookworm $(PROOFS) $(DEBIAN_12)
 
 test-hosts-day-two: setup-dev ## backup and restore, a broker on a new disk, removal
 	@scripts/system-packages lab
-	@scripts/timed day-two $(PYTEST) $(DAY_TWO)
+	@scripts/timed day-two $(PROOFS) $(DAY_TWO)
 
 tools: setup-dev ## compile Kubernetes, operators and Pulumi's command line from their Go modules, each once
 	@.venv/bin/python -m tests.tools build $(ARGS)
@@ -133,14 +135,14 @@ test-kubernetes: setup-dev ## the program, Compose, then every proof on a real c
 	@scripts/system-packages cluster engine
 	@scripts/timed tools $(MAKE) --no-print-directory tools
 	@scripts/timed kubernetes-unit $(PYTEST) tests/kubernetes
-	@scripts/timed compose $(PYTEST) tests/engine
-	@scripts/timed kubernetes $(PYTEST) --durations 15 tests/kubernetes_proofs
+	@scripts/timed compose $(PROOFS) tests/engine
+	@scripts/timed kubernetes $(PROOFS) --durations 15 tests/kubernetes_proofs
 
 test-cloudfoundry: setup-dev ## the client and the program, then every proof on a real Cloud Foundry API, as root
 	@scripts/system-packages cluster engine foundation
 	@scripts/timed tools $(MAKE) --no-print-directory tools
 	@scripts/timed cloudfoundry-unit $(PYTEST) tests/cloudfoundry
-	@scripts/timed cloudfoundry $(PYTEST) --durations 15 tests/cloudfoundry_proofs
+	@scripts/timed cloudfoundry $(PROOFS) --durations 15 tests/cloudfoundry_proofs
 
 picture: setup ## draw docs/architecture.svg from stack.yml
 	@.venv/bin/python docs/picture.py
