@@ -104,7 +104,10 @@ class _About:
                 say=console.say,
                 tick=console.tick,
             )
-            return bench.arm(count)
+            arm = bench.arm(count)
+            for note in bench.notes:
+                self._note(note)
+            return arm
 
     def capacity(self, run_id: str, started: float, arms: list[Arm]) -> Capacity:
         """The document of all arms."""
