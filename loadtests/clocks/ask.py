@@ -108,7 +108,7 @@ def _line(pipe: int) -> bytes:
     ready.register(pipe, select.POLLIN)
     while not line.endswith(b"\n"):
         if not ready.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            raise NoAnswer(f"no answer within {PATIENCE:.0f} s")
+            raise NoAnswer(f"no answer within {PATIENCE:g} s")
         more = os.read(pipe, 64)
         if not more:
             raise NoAnswer("the connection ended")
