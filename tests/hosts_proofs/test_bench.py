@@ -1,4 +1,4 @@
-"""`warren bench --target hosts` on the lab: all its hosts have this machine's clock, so the truth about each is known."""
+"""`warren bench --target hosts` on the lab. All its hosts have this machine's clock, so the truth is known."""
 
 import json
 import subprocess
