@@ -24,7 +24,7 @@ def seconds(value: float | None) -> str:
 
 def offset(value: tuple[float, float]) -> str:
     """An offset or drift and its bound."""
-    return f"{'-' if value[0] < 0 else '+'}{seconds(abs(value[0]))} ± {seconds(value[1])}"
+    return f"{'-' if value[0] <= -1e-6 else '+'}{seconds(abs(value[0]))} ± {seconds(value[1])}"
 
 
 def show(result: Result, console: Console) -> None:
@@ -87,7 +87,7 @@ def _clocks(result: Result) -> Table:
     for title, justify in (("clock", "left"), ("ahead by", "right"), ("drift", "right"), ("", "left")):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
     for each in result.clocks:
-        ahead = offset((each.before.offset, each.before.bound)) if each.before else "–"
+        ahead = offset((each.readings[0].offset, each.readings[0].bound)) if each.readings else "–"
         drift = offset(each.drift) if each.drift else "–"
         table.add_row(each.machine, ahead, drift, f"by {each.how}{', the same clock' if each.same else ''}")
     return table
