@@ -71,9 +71,11 @@ class Bench:
         """Measure. `workers`: as it was set up; None: whatever is there. Raises CannotTell, PhaseFailed."""
         prefix = f"{workers}-" if workers else ""
         # Senders do not wait for workers: of tasks that take long, seconds of them would take minutes to be done.
-        first = self._measure(f"{prefix}first-look", "calibrate", LOOK, self.lengths.calibrate)
-        if first.verdict != "growing" or first.done <= 0:
+        look = first = self._measure(f"{prefix}first-look", "calibrate", LOOK, self.lengths.calibrate)
+        if look.verdict != "growing" or look.done <= 0:
             first = self._measure(f"{prefix}calibrate", "calibrate", None, self.lengths.calibrate)
+        # A generator that came too late for so short a run tells nothing; the first look does.
+        first = first if first.done > 0 else look
         points = [first]
         self.say(f"{first.name}: about {first.done:,.0f} tasks/s as fast as answers come")
         found = Search()
