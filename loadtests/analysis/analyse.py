@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from loadtests.analysis import join, manifest, result, timeline
+from loadtests.analysis import clocks, join, manifest, result, timeline
 from loadtests.analysis.histograms import Latency, latencies
 from loadtests.analysis.ledger import Ledger, ledger
 from loadtests.analysis.result import Interval, LatencyRun, Probe, Result, Throughput
@@ -40,12 +40,14 @@ class Asked:
 
 def analyse(results: Path, asked: Asked) -> Result:
     """Read the parts, write records.parquet and result.json, and return the result. Raises BadResults."""
-    phases = join.phases(results)
+    phases, about = join.phases(results), manifest.read(results)
     with join.database() as db:
         odd = join.load(db, results)
         join.join(db, results)
         found = _result(db, phases, asked, odd)
-    found.machines = manifest.machines(manifest.read(results))
+        found.clocks = clocks.known(db, phases, about)
+    found.notes += clocks.notes(found.latency, found.clocks)
+    found.machines = manifest.machines(about)
     result.write(results, found)
     return found
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from loadtests.analysis.clocks import Clock
 from loadtests.analysis.histograms import Latency
 from loadtests.analysis.join import BadResults
 from loadtests.analysis.ledger import Ledger
@@ -85,6 +86,7 @@ class Result(_Part):
     comparisons: dict[str, Interval] = {}
     hosts: list[HostShare] = Field([], description="what each did in latency_run; empty: one machine only")
     machines: list[str] = Field([], description="what carried generator and stack; empty: nobody wrote it down")
+    clocks: list[Clock] = Field([], description="beside the generator's; empty: one machine carried everything")
 
 
 def schema() -> dict[str, Any]:

@@ -120,6 +120,7 @@ def _session(options: dict[str, Any], target: Target, results: Path, run_id: str
         facts=target.facts,
         contract=target.contract,
         sampler=target.sampler,
+        clocks=target.clocks,
         # Recorded traffic has a rate of its own.
         rate=options["rate"] or (1.0 if options["replay"] else None),
         notes=list(target.notes),

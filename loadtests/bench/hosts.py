@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from loadtests.bench.target import NoTarget, Progress, Target, by_url
+from loadtests.hosts.clocks import ways
 from loadtests.hosts.cpu import HostsSampler
 from loadtests.hosts.facts import MACHINE, broker_facts, host_facts
 from loadtests.hosts.inventory import BadInventory, Deployment, read
@@ -32,6 +33,7 @@ def by_inventory(inventory: str, token: str, ca: str, progress: Progress) -> Ite
         target.facts = {"target": "hosts", "url": deployment.url, "broker": broker, "hosts": hosts}
         target.contract = deployment.contract.model_dump(mode="json", exclude_none=True)
         target.sampler = lambda folder: HostsSampler(folder, remote, list(deployment.machines.values()))
+        target.clocks = lambda: ways(remote, deployment, hosts)
         target.notes += _notes(deployment, hosts)
         yield target
 

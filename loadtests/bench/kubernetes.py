@@ -6,6 +6,7 @@ from typing import Any
 
 from loadtests.bench.target import NoTarget, Progress, Target, by_url
 from loadtests.hosts.facts import MACHINE
+from loadtests.kubernetes.clocks import ways
 from loadtests.kubernetes.cpu import PodsSampler
 from loadtests.kubernetes.deployment import read
 from loadtests.kubernetes.facts import broker_facts, pod_facts
@@ -31,6 +32,7 @@ def by_namespace(kubectl: Kubectl, url: str, token: str, ca: str, progress: Prog
         target.facts = {"target": "kubernetes", "url": target.url, "broker": broker, "hosts": pods, **about}
         target.contract = deployment.contract.model_dump(mode="json", exclude_none=True)
         target.sampler = stack.enter_context(PodsSampler(kubectl)).into
+        target.clocks = lambda: ways(kubectl)
         target.notes += [*notes, *_notes(pods)]
         yield target
 

@@ -16,6 +16,7 @@ from loadtests.bench.locust_run import Load, Phase, PhaseFailed, Tick, run_phase
 from loadtests.bench.plan import BenchPlan
 from loadtests.bench.search import Search, search
 from loadtests.bench.verdict import judge, lateness
+from loadtests.clocks.watch import Ways, watched
 from loadtests.generator import parts
 
 HOW = "highest sustained rate of a search by short runs; latency was read apart from it, at a share of it"
@@ -24,7 +25,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Session:
-    """What is measured, where it is written, and whom to tell. `sampler`: see Target."""
+    """What is measured, where it is written, and whom to tell. `sampler`, `clocks`: see Target."""
 
     load: Load
     results: Path
@@ -35,6 +36,7 @@ class Session:
     facts: dict[str, Any] = field(default_factory=dict)
     contract: dict[str, Any] | None = None
     sampler: Callable[[Path], AbstractContextManager[Any]] | None = None
+    clocks: Ways | None = None
     rate: float | None = None  # given: no search, latency is read at it
     notes: list[str] = field(default_factory=list)
     comparisons: dict[str, Interval] = field(default_factory=dict)
@@ -48,9 +50,10 @@ class Session:
         self.results.mkdir(parents=True, exist_ok=True)
         manifest.write(self.results, manifest.manifest(self.contract, self.facts))
         try:
-            rate = self._latency_rate()
-            if rate is not None:
-                self._latency(rate)
+            with watched(self.results, self.clocks):
+                rate = self._latency_rate()
+                if rate is not None:
+                    self._latency(rate)
         except (KeyboardInterrupt, PhaseFailed) as error:
             why = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
             self._keep(why)

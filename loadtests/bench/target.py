@@ -13,6 +13,7 @@ import pika.exceptions
 from app.contract import load_contract
 from loadtests.analysis.manifest import broker_facts
 from loadtests.bench.cpu import CpuSampler
+from loadtests.clocks.watch import Ways
 from loadtests.generator.front_end import FrontEnd, FrontEndError
 from loadtests.local.processes import StackOptions
 from loadtests.local.stack import LocalStack
@@ -34,7 +35,10 @@ class NoTarget(Exception):
 
 @dataclass
 class Target:
-    """`sampler`: watches processors, writes into a phase's folder. `local`: the stack, when it is our own."""
+    """`sampler`: watches processors, writes into a phase's folder. `local`: the stack, when it is our own.
+
+    `clocks`: how its machines are asked for the time; None: one machine, or no way but the front end.
+    """
 
     url: str
     token: str
@@ -43,6 +47,7 @@ class Target:
     ca: str = ""
     sampler: Callable[[Path], AbstractContextManager[Any]] | None = None
     local: LocalStack | None = None
+    clocks: Ways | None = None
     notes: list[str] = field(default_factory=list)
 
 

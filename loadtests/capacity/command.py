@@ -25,6 +25,7 @@ from loadtests.capacity.saturation import Pool
 from loadtests.capacity.search import SHORT, Bench, CannotTell, Lengths
 from loadtests.gate.slo import OPERATORS, Objective
 from loadtests.generator.run_id import new_run_id
+from loadtests.hosts.facts import MACHINE
 from loadtests.local.errors import NoRabbitMQ, StackError
 
 OK, NO_NUMBER, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -104,7 +105,10 @@ class _About:
                 say=console.say,
                 tick=console.tick,
             )
-            return bench.arm(count)
+            arm = bench.arm(count)
+            for note in bench.notes:
+                self._note(note)
+            return arm
 
     def capacity(self, run_id: str, started: float, arms: list[Arm]) -> Capacity:
         """The document of all arms."""
@@ -149,8 +153,8 @@ class _About:
         for note in target.notes:
             self._note(note)
         pool = contract.pools[self.pool] if self.pool else None
-        hosts = (target.facts.get("hosts") or {}).values()
-        cores = next((each.get("cores") for each in hosts), None) or (
+        hosts = target.facts.get("hosts") or {}
+        cores = next((each.get("cores") for each in hosts.values()), None) or (
             manifest.host()["cores"] if target.local else None
         )
         return Pool(
@@ -158,6 +162,7 @@ class _About:
             prefork=bool(pool and pool.kind == "prefork"),
             web=contract.web.processes,
             cores=cores,
+            machines={name: str(facts[MACHINE]) for name, facts in hosts.items()},
         )
 
     def _variant(self, count: int, results: Path) -> Path:

@@ -1,7 +1,8 @@
 """Which part gives way first: how busy each was, and before which of them tasks came to wait."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,16 @@ GROWN = 0.05
 
 @dataclass(frozen=True)
 class Pool:
-    """What is known of the stack beforehand. `cores`: of the machine, or of each; None: not known."""
+    """What is known of the stack beforehand. `cores`: of the machine, or of each; None: not known.
+
+    `machines`: host or pod → the machine that it shares with others.
+    """
 
     slots: int = 1
     prefork: bool = False
     web: int | None = None
     cores: int | None = None
+    machines: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -68,16 +73,23 @@ def look(results: Path, phase: str, pool: Pool, done: float) -> Seen:
     # How the processor time of tasks varies is not recorded; exponential is the usual, careful assumption.
     spread = 1.0 if cpu_bound or not busy else (deviation or 0.0) / busy**2
     whole = pool.cores
+
+    def room(part: str) -> int | None:
+        """Cores of the machines that it was seen on."""
+        machines = {pool.machines.get(host, host) for host in hosts.get(part, ())}
+        return whole and whole * max(1, len(machines))
+
+    processes_of_web = pool.web and pool.web * max(1, len(hosts.get(WEB, ())))
     parts = {
         GENERATOR: Utilisation(cores=sender, share=sender, of="one core of its busiest process"),
-        WEB: _share(cores, hosts, WEB, pool.web and min(pool.web, whole or pool.web), "its processes"),
-        BROKER: _share(cores, hosts, BROKER, whole, "its machine's cores"),
+        WEB: _share(cores, WEB, processes_of_web and min(processes_of_web, room(WEB) or math.inf), "its processes"),
+        BROKER: _share(cores, BROKER, room(BROKER), "its machine's cores"),
         WORKER: Utilisation(
             cores=cores.get(WORKER),
             share=max((each for each in (by_slots, by_cpu) if each is not None), default=None),
             of="a core for each process" if cpu_bound else "its slots",
         ),
-        RESULTS: _share(cores, hosts, RESULTS, whole, "its machine's cores")
+        RESULTS: _share(cores, RESULTS, room(RESULTS), "its machine's cores")
         if RESULTS in cores
         else Utilisation(cores=None, share=None, of="no process of its own here: part of worker and web"),
     }
@@ -156,25 +168,25 @@ def _waiting(db: duckdb.DuckDBPyConnection) -> dict[str, float]:
     return {name: float(grown) for name, grown in zip(waits, row or (), strict=False) if grown is not None}
 
 
-def _cores(db: duckdb.DuckDBPyConnection, begin: float, end: float) -> tuple[dict[str, float], dict[str, int]]:
-    """Role → mean cores in use, and on how many hosts it was seen."""
+def _cores(db: duckdb.DuckDBPyConnection, begin: float, end: float) -> tuple[dict[str, float], dict[str, set[str]]]:
+    """Role → mean cores in use, and the hosts it was seen on; none where there is one machine only."""
     rows = db.execute(
-        """SELECT role, sum(cpu), count(DISTINCT host) FROM (
+        """SELECT role, sum(cpu), list(DISTINCT host) FROM (
              SELECT role, pid, host, avg(cpu) AS cpu FROM cpu WHERE ts BETWEEN ? AND ? GROUP BY ALL) GROUP BY role""",
         [begin, end],
     ).fetchall()
     cores: dict[str, float] = {}
-    hosts: dict[str, int] = {}
-    for role, used, count in rows:
+    seen: dict[str, set[str]] = {}
+    for role, used, hosts in rows:
         name = RESULTS if role in STORES else str(role)
         cores[name] = cores.get(name, 0.0) + float(used)
-        hosts[name] = max(1, int(count), hosts.get(name, 1))
-    return cores, hosts
+        seen.setdefault(name, set()).update(host for host in hosts if host)
+    return cores, seen
 
 
-def _share(cores: dict[str, float], hosts: dict[str, int], name: str, ceiling: int | None, of: str) -> Utilisation:
+def _share(cores: dict[str, float], name: str, ceiling: float | None, of: str) -> Utilisation:
     used = cores.get(name)
-    share = used / (ceiling * hosts[name]) if used is not None and ceiling else None
+    share = used / ceiling if used is not None and ceiling else None
     return Utilisation(cores=used, share=share, of=of)
 
 

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loadtests.analysis import manifest
+from loadtests.analysis import clocks, manifest
 from loadtests.analysis.analyse import Asked, analyse
 from loadtests.analysis.histograms import BEYOND, QUANTILES
 from loadtests.analysis.result import Probe, Result
@@ -18,6 +19,7 @@ from loadtests.bench.target import Target
 from loadtests.bench.verdict import judge
 from loadtests.capacity import saturation
 from loadtests.capacity.document import Arm, Point, Use
+from loadtests.clocks.watch import watched
 from loadtests.gate import slo
 from loadtests.gate.slo import Objective, Outcome
 from loadtests.generator import parts
@@ -63,14 +65,17 @@ class Bench:
     pool: saturation.Pool
     say: Callable[[str], None]
     tick: Callable[[str], Callable[[float, float], None]]
+    notes: list[str] = field(default_factory=list)  # on the runs so far
 
     def arm(self, workers: int | None) -> Arm:
         """Measure. `workers`: as it was set up; None: whatever is there. Raises CannotTell, PhaseFailed."""
         prefix = f"{workers}-" if workers else ""
         # Senders do not wait for workers: of tasks that take long, seconds of them would take minutes to be done.
-        first = self._measure(f"{prefix}first-look", "calibrate", LOOK, self.lengths.calibrate)
-        if first.verdict != "growing" or first.done <= 0:
+        look = first = self._measure(f"{prefix}first-look", "calibrate", LOOK, self.lengths.calibrate)
+        if look.verdict != "growing" or look.done <= 0:
             first = self._measure(f"{prefix}calibrate", "calibrate", None, self.lengths.calibrate)
+        # A generator that came too late for so short a run tells nothing; the first look does.
+        first = first if first.done > 0 else look
         points = [first]
         self.say(f"{first.name}: about {first.done:,.0f} tasks/s as fast as answers come")
         found = Search()
@@ -121,12 +126,12 @@ class Bench:
         manifest.write(folder, manifest.manifest(self.target.contract, self.target.facts))
         sampled = parts.folder(folder, name)
         phase = Phase(name, seconds, self.lengths.warmup, rate, "poisson" if rate else "constant")
-        if self.target.sampler:
-            with self.target.sampler(sampled):
-                run_phase(self.load, phase, folder, f"{self.run}.{name}", self.tick(name))
-        else:
+        sampler = self.target.sampler(sampled) if self.target.sampler else nullcontext()
+        with watched(folder, self.target.clocks), sampler:
             run_phase(self.load, phase, folder, f"{self.run}.{name}", self.tick(name))
         probe, result = judge(folder, name, rate), analyse(folder, Asked())
+        told = clocks.notes({HEADLINE: result.latency[HEADLINE]}, result.clocks)
+        self.notes += [f"{name}: {note}" for note in told]
         seen = saturation.look(folder, name, self.pool, probe.done)
         verdict, why = verdict_of(probe, result, self.objectives if use == "search" else [])
         if verdict == "met" and use != "search":

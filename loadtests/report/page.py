@@ -10,11 +10,11 @@ import yaml
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from loadtests.analysis import manifest
+from loadtests.analysis import clocks, manifest
 from loadtests.analysis.result import Result
-from loadtests.analysis.stages import CLOCK_RULE, HEADLINE, STAGES
+from loadtests.analysis.stages import CLOCK_RULE, HEADLINE, SMALL, STAGES
 from loadtests.report.gather import pictures
-from loadtests.report.terminal import seconds
+from loadtests.report.terminal import offset, seconds
 
 FILE = "report.html"
 
@@ -40,6 +40,9 @@ def render(result: Result, facts: dict[str, Any], specs: dict[str, dict[str, Any
         headline=headline,
         longest=(headline.p99 or headline.p90 or 0.0) if headline else 0.0,
         started=datetime.datetime.fromtimestamp(result.started, datetime.UTC),
+        doubtful=clocks.doubtful(result.latency, result.clocks),
+        unknown=clocks.UNKNOWN,
+        small=SMALL,
         clock_rule=CLOCK_RULE,
     )
 
@@ -47,7 +50,7 @@ def render(result: Result, facts: dict[str, Any], specs: dict[str, dict[str, Any
 def fill(template: str, specs: dict[str, dict[str, Any]], **values: Any) -> str:
     """A page of its own from a template, pictures (Vega-Lite specifications by name) and what the template names."""
     environment = Environment(loader=PackageLoader(__package__, "templates"), autoescape=True)
-    environment.filters |= {"seconds": seconds, "count": lambda n: f"{n:,}", "yaml": _yaml}
+    environment.filters |= {"seconds": seconds, "offset": offset, "count": lambda n: f"{n:,}", "yaml": _yaml}
     return environment.get_template(template).render(
         **values,
         specs=_json(specs),

@@ -5,6 +5,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from loadtests.analysis.clocks import doubtful
 from loadtests.analysis.result import Interval, Result
 from loadtests.analysis.stages import STAGES
 
@@ -19,6 +20,11 @@ def seconds(value: float | None) -> str:
         if value * factor >= 0.9995:
             return f"{value * factor:#.3g}".rstrip(".") + f" {unit}"
     return f"{value * 1e6:.0f} µs"
+
+
+def offset(value: tuple[float, float]) -> str:
+    """An offset or drift and its bound."""
+    return f"{'-' if value[0] <= -1e-6 else '+'}{seconds(abs(value[0]))} ± {seconds(value[1])}"
 
 
 def show(result: Result, console: Console) -> None:
@@ -44,6 +50,8 @@ def _body(result: Result) -> list[RenderableType]:
     parts.append(_ledger(result))
     if result.hosts and result.valid:
         parts.append(_hosts(result))
+    if doubtful(result.latency, result.clocks) or any(each.surprising or each.unread for each in result.clocks):
+        parts.append(_clocks(result))
     parts += [Text(f"{name}: {_interval(each)}") for name, each in result.comparisons.items()]
     parts += [Text(f"note: {note}", style="yellow") for note in result.notes[:6]]
     return parts
@@ -71,6 +79,17 @@ def _hosts(result: Result) -> Table:
         tasks = (f"{each.tasks:,}", f"{each.share:.0%}") if each.tasks else ("", "")
         roles = ", ".join(f"{role} {cores:.2f}" for role, cores in each.roles.items() if cores >= 0.005)
         table.add_row(each.host, *tasks, "–" if each.cores is None else f"{each.cores:.2f}", roles)
+    return table
+
+
+def _clocks(result: Result) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for title, justify in (("clock", "left"), ("ahead by", "right"), ("drift", "right"), ("", "left")):
+        table.add_column(title, justify=justify)  # type: ignore[arg-type]
+    for each in result.clocks:
+        ahead = offset((each.readings[0].offset, each.readings[0].bound)) if each.readings else "–"
+        drift = offset(each.drift) if each.drift else "–"
+        table.add_row(each.machine, ahead, drift, f"by {each.how}{', the same clock' if each.same else ''}")
     return table
 
 

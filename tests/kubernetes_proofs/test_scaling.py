@@ -67,6 +67,12 @@ def judge_report(folder: Path, said: str, say: Any) -> None:
     pool = [host for host in result["hosts"] if host["host"].startswith("worker-io-")]
     assert len(pool) == LARGEST, result["hosts"]
     assert all(host["cores"] is not None for host in pool)
+    # The cluster's nodes have this machine's clock: the truth is 0, and within the bound.
+    assert {part for clock in result["clocks"] for part in clock["stamps"]} == {"web", "worker"}, said[-3000:]
+    for clock in result["clocks"]:
+        assert (clock["how"], clock["same"]) == ("kubectl exec", True)
+        readings = [clock[when] for when in ("before", "after") if clock[when]]
+        assert readings and all(abs(each["offset"]) <= each["bound"] for each in readings), clock
     report = (results / "report.html").read_text()
     assert 'data-spec="pods"' in report and "Each pod&#39;s share" in report.replace("'", "&#39;")
     say("; ".join(f"{host['host']}: {host['cores']:.2f} cores" for host in pool))

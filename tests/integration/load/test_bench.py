@@ -47,6 +47,11 @@ def test_by_url_it_measures_accounts_and_reports(stack: LocalStack, tmp_path: Pa
     }
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["stack"]["url"] == stack.url
+    # Front end and workers are on this machine, and their records must not say otherwise.
+    assert len(result["clocks"]) == 2
+    for clock in result["clocks"]:
+        assert (clock["how"], clock["same"]) == ("records", True)
+        assert all(abs(clock[when]["offset"]) <= clock[when]["bound"] for when in ("before", "after"))
     assert TOKEN not in (folder / "manifest.json").read_text() + (folder / "report.html").read_text()
     assert "accepted" in said
 

@@ -121,3 +121,24 @@ def test_a_worker_s_service_time_and_the_wait_before_it_are_read_from_a_run(made
     assert seen.waiting["web"] == pytest.approx(0, abs=1e-6)
     # Where a task computes more than its record says, its process is what fills up.
     assert saturation.look(results, "run", Pool(slots=8, cores=2), done=10.0).bound == "cpu"
+
+
+def test_hosts_of_one_machine_have_its_cores_once(made_run: Made):
+    made = made_run()
+    made.tasks(100, rate=10)
+    cpu = Part(made.folder, "cpu")
+    for number, (host, role) in enumerate([("b1", "broker"), ("b2", "broker"), ("w1", "web"), ("w2", "web")]):
+        cpu.write({"ts": START + 5, "role": role, "pid": number, "cpu": 0.8, "rss": 1, "host": host})
+    cpu.close()
+    results = made.close()
+    analyse(results, Asked())
+
+    def share(part: str, web: int = 1, **machines: str) -> float | None:
+        return saturation.look(results, "run", Pool(web=web, cores=2, machines=machines), done=10.0).parts[part].share
+
+    assert share("broker") == pytest.approx(1.6 / 4)
+    assert share("broker", b1="one", b2="one") == pytest.approx(1.6 / 2)
+    # Front ends are limited by their processes, and these by the cores.
+    assert share("web") == pytest.approx(1.6 / 2)
+    assert share("web", web=4, w1="one", w2="one") == pytest.approx(1.6 / 2)
+    assert share("web", web=4) == pytest.approx(1.6 / 4)
