@@ -1,4 +1,4 @@
-"""The brokers that peers share: one private RabbitMQ node with a vhost for each, and one private Valkey or Redis."""
+"""The brokers that peers share: one private RabbitMQ node with a vhost for each, or a private Valkey or Redis."""
 
 import shutil
 import socket
@@ -27,19 +27,19 @@ def server_program() -> str | None:
 
 def missing(peer: Peer) -> str | None:
     """Why this machine cannot run it, and what to do; None when it can."""
-    if peer.broker == "valkey" and not server_program():
+    if peer.appendfsync and not server_program():
         return "there is no valkey-server or redis-server; install the package valkey or redis-server"
     return None
 
 
 @contextmanager
-def valkey(folder: Path) -> Iterator[str]:
-    """Its URL. What it has answered is on the disk."""
+def valkey(folder: Path, appendfsync: str) -> Iterator[str]:
+    """Its URL. `appendfsync`: when what it was told is on the disk; always: before it answers."""
     program = server_program()
     assert program is not None
     port, log = free_ports(1)[0], folder / "valkey.log"
     command = [program, "--bind", LOOPBACK, "--port", str(port), "--dir", str(folder), "--save", ""]
-    command += ["--appendonly", "yes", "--appendfsync", "always"]
+    command += ["--appendonly", "yes", "--appendfsync", appendfsync]
     with running([command], {}, log) as (server,):
         deadline = time.monotonic() + START
         while True:
@@ -71,7 +71,7 @@ def prepare(node: RabbitMQNode, peer: Peer, contract: Contract) -> str:
 
 
 class Depth:
-    """How many messages wait in a queue of RabbitMQ, and a way to be rid of them. Close it when done."""
+    """Messages that wait in a queue of RabbitMQ, and its consumers; and a way to be rid of the former. Close it."""
 
     def __init__(self, url: str, queue: str) -> None:
         self._queue = queue
@@ -81,8 +81,9 @@ class Depth:
     def close(self) -> None:
         self._connection.close()
 
-    def __call__(self) -> int:
-        return int(self._channel.queue_declare(self._queue, passive=True).method.message_count)
+    def __call__(self) -> tuple[int, int]:
+        told = self._channel.queue_declare(self._queue, passive=True).method
+        return told.message_count, told.consumer_count
 
     def empty(self) -> None:
         """Take away all that waits."""
@@ -90,7 +91,7 @@ class Depth:
 
 
 class ListDepth:
-    """The same of a list in Valkey."""
+    """The same of RQ's list in Valkey, and its workers."""
 
     def __init__(self, url: str, key: str) -> None:
         self._key, self._server = key, redis.Redis.from_url(url)
@@ -98,8 +99,8 @@ class ListDepth:
     def close(self) -> None:
         self._server.close()
 
-    def __call__(self) -> int:
-        return int(self._server.llen(self._key))
+    def __call__(self) -> tuple[int, int]:
+        return int(self._server.llen(self._key)), int(self._server.scard("rq:workers"))
 
     def empty(self) -> None:
         """Take away all that waits."""

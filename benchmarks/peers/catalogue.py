@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -40,9 +40,10 @@ class Peer:
     packages: tuple[str, ...]
     front: Literal["wsgi", "asgi", "warren"] = "wsgi"
     at_once: Callable[[Contract], int] = lambda _contract: THREADS
-    broker: Literal["rabbitmq", "valkey"] = "rabbitmq"
-    default_queue_type: str = ""  # of its vhost
-    notes: tuple[str, ...] = field(default=())
+    consumers: int = CORES  # of a queue, once all workers are there
+    default_queue_type: str = ""  # of its vhost in RabbitMQ
+    appendfsync: str = ""  # of its Valkey; without, it uses RabbitMQ
+    notes: tuple[str, ...] = ()
 
 
 def python(module: str, *words: str) -> Command:
@@ -70,6 +71,39 @@ RQ_WORKERS = "https://github.com/rq/rq/blob/master/docs/docs/workers.md"
 TASKIQ_CLI = "https://github.com/taskiq-python/taskiq/blob/master/docs/guide/cli.md"
 CELERY_FIRST = "https://docs.celeryq.dev/en/stable/getting-started/first-steps-with-celery.html"
 PIKA = "https://github.com/pika/pika/blob/main/examples"
+
+
+def _rq(name: str, title: str, appendfsync: Literal["always", "everysec"], safety: str, sync: str) -> Peer:
+    return Peer(
+        name=name,
+        title=title,
+        module="benchmarks.peers.rq_jobs",
+        queues=_one("rq:queue:default"),
+        workers=lambda _contract, _task: [
+            script(
+                *("rq", "worker-pool", "default", "--num-workers", str(CORES)),
+                *("--worker-class", "rq.worker.SimpleWorker", "--logging-level", "WARNING"),
+            )
+        ],
+        appendfsync=appendfsync,
+        safety=f"{safety}; a killed worker's job ends among the failed ones",
+        settings=(
+            Setting(
+                "SimpleWorker, as its authors advise for jobs of single-digit milliseconds; the default Worker "
+                "forks for each job and is several times slower",
+                "https://github.com/rq/rq/blob/master/docs/benchmark.md",
+            ),
+            Setting("a pool of a worker per core", RQ_WORKERS),
+            Setting(
+                "result_ttl=0: nothing is kept, as with the others",
+                "https://github.com/rq/rq/blob/master/docs/docs/results.md",
+            ),
+            Setting(f"Valkey or Redis with appendonly yes, {sync}", "https://valkey.io/topics/persistence/"),
+        ),
+        packages=("rq", "redis"),
+        notes=("each worker runs one job at a time: two at once",),
+    )
+
 
 OURS = "celery-warren"
 PEERS: dict[str, Peer] = {
@@ -100,6 +134,7 @@ PEERS: dict[str, Peer] = {
             workers=lambda _contract, _task: [
                 python("celery", "-A", "benchmarks.peers.celery_tutorial", "worker", "-l", "WARNING", "-c", str(CORES))
             ],
+            consumers=1,
             safety="classic queue, not confirmed, acknowledged before the task runs",
             settings=(
                 Setting("nothing set but the broker's address; `delay`; no result backend", CELERY_FIRST),
@@ -162,37 +197,19 @@ PEERS: dict[str, Peer] = {
                 "without uvloop, which it would use if it were installed",
             ),
         ),
-        Peer(
-            name="rq",
-            title="RQ on Valkey or Redis",
-            module="benchmarks.peers.rq_jobs",
-            queues=_one("rq:queue:default"),
-            workers=lambda _contract, _task: [
-                script(
-                    *("rq", "worker-pool", "default", "--num-workers", str(CORES)),
-                    *("--worker-class", "rq.worker.SimpleWorker", "--logging-level", "WARNING"),
-                )
-            ],
-            broker="valkey",
-            safety="append-only file, synced before each answer; a killed worker's job ends among the failed ones",
-            settings=(
-                Setting(
-                    "SimpleWorker, as its authors advise for jobs of single-digit milliseconds; the default Worker "
-                    "forks for each job and is several times slower",
-                    "https://github.com/rq/rq/blob/master/docs/benchmark.md",
-                ),
-                Setting("a pool of a worker per core", RQ_WORKERS),
-                Setting(
-                    "result_ttl=0: nothing is kept, as with the others",
-                    "https://github.com/rq/rq/blob/master/docs/docs/results.md",
-                ),
-                Setting(
-                    "appendonly yes, appendfsync always: for the same durability",
-                    "https://valkey.io/topics/persistence/",
-                ),
-            ),
-            packages=("rq", "redis"),
-            notes=("each job has a worker of its own: two at once",),
+        _rq(
+            "rq",
+            "RQ, each write synced",
+            "always",
+            "append-only file, synced before each answer",
+            "appendfsync always: for the same durability; RQ writes a dozen times for a job",
+        ),
+        _rq(
+            "rq-everysec",
+            "RQ, synced each second",
+            "everysec",
+            "append-only file, synced each second: a crash of the server's machine loses about that much",
+            "appendfsync everysec: what Valkey and Redis suggest",
         ),
         Peer(
             name="pika",

@@ -93,20 +93,20 @@ def _brokers(
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """Peer → its broker's URL; and what the brokers say of themselves."""
     urls, facts = {}, dict[str, Any]()
-    if any(peer.broker == "rabbitmq" for peer in peers):
+    on_rabbitmq = [peer for peer in peers if not peer.appendfsync]
+    if on_rabbitmq:
         node = RabbitMQNode(folder / "node", contract)
         stack.callback(node.stop)
         console.status("starting RabbitMQ")
         node.start()
-        for peer in peers:
-            if peer.broker == "rabbitmq":
-                urls[peer.name] = brokers.prepare(node, peer, contract)
+        for peer in on_rabbitmq:
+            urls[peer.name] = brokers.prepare(node, peer, contract)
         facts = dict(ask_broker(node.url()) or {})
     for peer in peers:
-        if peer.broker == "valkey":
-            data = folder / "valkey"
+        if peer.appendfsync:
+            data = folder / peer.name
             data.mkdir()
-            urls[peer.name] = stack.enter_context(brokers.valkey(data))
+            urls[peer.name] = stack.enter_context(brokers.valkey(data, peer.appendfsync))
             facts["others"] = [brokers.server_version(urls[peer.name])]
     return urls, facts
 

@@ -21,9 +21,10 @@ from loadtests.local.ports import LOOPBACK, free_ports
 
 # Task → its arguments, as JSON.
 TASKS = {"noop": "[]", "sleep": "[0.01]"}
-# A full queue is read between these shares of it, so that neither the start of a worker nor its end counts, and for so
-# many seconds at most. It is filled with what takes about FILL seconds.
-FROM, TO, LONGEST, FILL = 0.8, 0.05, 4.0, 1.5
+# A full queue is read from when all workers are there and have begun (FROM) until little is left (TO), and for so many
+# seconds at most: neither a worker's start nor its end counts. Past LATEST nobody is waited for. It is filled with what
+# takes about FILL seconds.
+FROM, LATEST, TO, LONGEST, FILL = 0.95, 0.5, 0.05, 3.0, 1.0
 # Messages at least, and before anything is known of a peer: some times what its workers fetch in advance. And at most.
 FEWEST, MOST = 1000, 10_000
 PATIENCE = 60.0
@@ -89,9 +90,9 @@ def turn(site: Site, peer: Peer, number: int, over_http: bool = True) -> Turn:
             count = _count(site, peer, task)
             found.published[task] = _publish(peer, site.contract, task, count, environment, log)
             with running(peer.workers(site.contract, task), environment, log) as workers:
-                look = ListDepth if peer.broker == "valkey" else Depth
+                look = ListDepth if peer.appendfsync else Depth
                 with closing(look(site.urls[peer.name], queue)) as depth:
-                    found.drained[task] = _drain(depth, count, workers, log)
+                    found.drained[task] = _drain(depth, count, peer.consumers, workers, log)
                 site.known[peer.name, task] = found.drained[task]
                 if over_http:
                     slow = OVERLOAD * found.drained[task] < SLOW * found.published[task]
@@ -107,7 +108,7 @@ def _environment(site: Site, peer: Peer, port: int) -> dict[str, str]:
     if peer.name == OURS:
         own |= {"STACK_FILE": str(site.stack_file), "CELERY_BROKER_URL": site.urls[peer.name]}
         own |= {"WARREN_DATA_DIR": str(site.folder / "data"), "WARREN_HOST": LOOPBACK, "WARREN_PORT": str(port)}
-    if peer.broker == "valkey":
+    if peer.appendfsync:
         own["RQ_REDIS_URL"] = site.urls[peer.name]
     return own
 
@@ -144,15 +145,16 @@ def _publish(peer: Peer, contract: Contract, task: str, count: int, environment:
     return float(json.loads(done.stdout))
 
 
-def _drain(depth: Depth | ListDepth, count: int, workers: list[Child], log: Path) -> float:
+def _drain(depth: Depth | ListDepth, count: int, consumers: int, workers: list[Child], log: Path) -> float:
     """Messages a second while the queue is emptied. What is left of it afterwards is taken away."""
     began: float | None = None
     at_start, deadline = count, time.monotonic() + PATIENCE
     while (now := time.monotonic()) < deadline:
-        left = depth()
-        if began is None and left <= FROM * count:
-            began, at_start = now, left
-        elif began is not None and (left <= TO * count or now - began > LONGEST):
+        left, there = depth()
+        if began is None:
+            if left <= (FROM if there >= consumers else LATEST) * count:
+                began, at_start = now, left
+        elif left <= TO * count or now - began > LONGEST:
             depth.empty()
             if left == at_start:
                 break

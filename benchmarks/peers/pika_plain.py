@@ -43,7 +43,7 @@ def main() -> None:
     threads = ThreadPoolExecutor(THREADS)
 
     def wait(tag: int, args: list[Any], mark: work.Mark) -> None:
-        work.sleep(*args, mark)
+        work.sleep(args[0], mark)
         channel.connection.add_callback_threadsafe(partial(channel.basic_ack, tag))
 
     def on_message(_channel: Any, method: Any, _properties: Any, body: bytes) -> None:

@@ -1,4 +1,4 @@
-"""RQ on Valkey or Redis, whose append-only file is on the disk before it answers."""
+"""RQ on Valkey or Redis."""
 
 import os
 from typing import Any

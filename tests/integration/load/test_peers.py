@@ -23,13 +23,13 @@ def environment() -> dict[str, str]:
 
 def test_what_the_peers_accept_they_finish(tmp_path: Path):
     """One peer on each broker, one that is awaited and one that is called from threads."""
-    command = [*COMMAND, "--only", "taskiq", *(["--only", "rq"] if HAS_VALKEY else [])]
+    command = [*COMMAND, "--only", "taskiq", *(["--only", "rq-everysec"] if HAS_VALKEY else [])]
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=5 * LIMIT)
     said = done.stdout + done.stderr
     (folder,) = (tmp_path / "results").iterdir()
     found = json.loads((folder / "peers.json").read_text())
     assert (done.returncode, found["left_out"]) == (0, {}), said
-    assert {peer["name"] for peer in found["peers"]} == {"taskiq", *(["rq"] if HAS_VALKEY else [])}
+    assert {peer["name"] for peer in found["peers"]} == {"taskiq", *(["rq-everysec"] if HAS_VALKEY else [])}
     for peer in found["peers"]:
         assert (peer["missing"], peer["duplicated"], peer["refused"]) == (0, 0, 0)
         assert all(peer["measures"][each]["median"] > 0 for each in ("published", "drained noop", "drained sleep"))
@@ -41,7 +41,7 @@ def test_what_the_peers_accept_they_finish(tmp_path: Path):
 
 @pytest.mark.skipif(not HAS_VALKEY, reason="there is no redis-server or valkey-server on this machine")
 def test_interrupted_it_leaves_nothing_running(tmp_path: Path):
-    command = [*COMMAND, "--only", "rq", "--seconds", "30"]
+    command = [*COMMAND, "--only", "rq-everysec", "--seconds", "30"]
     code, said, children = interrupt_once_it_sends(command, tmp_path, environment(), "results/*/*/parts/*/sends-*")
     assert (code, "interrupted" in said) == (130, True), said
     # Front end, workers, server and Locust.

@@ -1,5 +1,6 @@
 """The table of benchmarks/peers: verdicts, Markdown, pages with markers, and what the command refuses."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -142,27 +143,33 @@ def test_every_setting_names_its_source():
 
 
 class Queue:
-    """A queue that loses so many messages with each look."""
+    """A queue that loses so many messages with each look; twice as many when its second consumer has come."""
 
-    def __init__(self, count: int, step: int) -> None:
-        self.left, self.step, self.emptied = count, step, False
+    def __init__(self, count: int, step: int, second: int = 0) -> None:
+        self.left, self.step, self.second, self.emptied = count, step, second, False
 
-    def __call__(self) -> int:
-        self.left = max(0, self.left - self.step)
-        return self.left
+    def __call__(self) -> tuple[int, int]:
+        consumers = 2 if self.left <= self.second else 1
+        self.left = max(0, self.left - self.step * consumers)
+        return self.left, 2 if self.left <= self.second else 1
 
     def empty(self) -> None:
         self.emptied = True
 
 
-def test_a_full_queue_is_read_between_its_shares_and_then_emptied(tmp_path: Path):
-    queue = Queue(1000, 100)
-    assert measure._drain(queue, 1000, [], tmp_path / "log") > 0  # type: ignore[arg-type]
-    assert (queue.left <= 50, queue.emptied) == (True, True)
+# Without a second one at all it is counted from the half.
+@pytest.mark.parametrize(("second", "rate"), [(800, 2000), (-1, 1000)])
+def test_the_clock_of_a_full_queue_starts_when_all_workers_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: int, rate: float
+):
+    queue, clock = Queue(1000, 100, second), itertools.count()
+    monkeypatch.setattr(measure.time, "monotonic", lambda: next(clock) / 10)
+    assert measure._drain(queue, 1000, 2, [], tmp_path / "log") == pytest.approx(rate)  # type: ignore[arg-type]
+    assert queue.emptied
 
 
 def test_workers_that_take_nothing_are_an_error_with_their_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(measure, "PATIENCE", 0.1)
     (tmp_path / "log").write_text("no broker there\n")
     with pytest.raises(measure.PeerFailed, match="no broker there"):
-        measure._drain(Queue(1000, 0), 1000, [], tmp_path / "log")  # type: ignore[arg-type]
+        measure._drain(Queue(1000, 0), 1000, 2, [], tmp_path / "log")  # type: ignore[arg-type]
