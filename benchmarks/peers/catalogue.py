@@ -1,5 +1,6 @@
 """The peers: how each is started, in its authors' recommended settings, and where those are written."""
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +9,8 @@ from typing import Literal
 
 from app.contract import Contract
 
-CORES = 2  # worker processes where a peer's model lets us choose, and processes of each front end
-THREADS = 8  # of each process of a front end that is called from threads
+CORES = os.cpu_count() or 1  # as many worker processes has each peer, as stack.yml has `per-core`
+FRONTS, THREADS = 2, 8  # processes of a front end, and threads of each where it is called from threads
 USERS = 64  # requests of the generator in flight at once
 
 Command = list[str]
@@ -101,7 +102,7 @@ def _rq(name: str, title: str, appendfsync: Literal["always", "everysec"], safet
             Setting(f"Valkey or Redis with appendonly yes, {sync}", "https://valkey.io/topics/persistence/"),
         ),
         packages=("rq", "redis"),
-        notes=("each worker runs one job at a time: two at once",),
+        notes=("each worker runs one job at a time",),
     )
 
 
@@ -178,14 +179,17 @@ PEERS: dict[str, Peer] = {
                 )
             ],
             front="asgi",
-            at_once=lambda _contract: USERS // CORES,
+            at_once=lambda _contract: USERS // FRONTS,
             safety="quorum queue, confirmed, late acknowledgement",
             settings=(
                 Setting(
                     "quorum queue, persistent messages, confirms: the defaults",
                     "https://github.com/taskiq-python/taskiq-aio-pika",
                 ),
-                Setting("2 workers, 100 tasks at once each, acknowledged `when_saved`: the defaults", TASKIQ_CLI),
+                Setting(
+                    "workers: one per core; 100 tasks at once each, acknowledged `when_saved`: the defaults",
+                    TASKIQ_CLI,
+                ),
                 Setting(
                     "max-prefetch a quarter of the tasks at once; qos raised to 125, or the default of 10 would be all",
                     "https://github.com/taskiq-python/taskiq/issues/148",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.contract import Contract
 from benchmarks.peers.brokers import Depth, ListDepth
-from benchmarks.peers.catalogue import CORES, OURS, THREADS, USERS, Command, Peer, python, script
+from benchmarks.peers.catalogue import FRONTS, OURS, THREADS, USERS, Command, Peer, python, script
 from benchmarks.peers.running import ROOT, Child, PeerFailed, check, running, tail, wait_ready
 from loadtests.analysis.analyse import Asked, analyse
 from loadtests.bench.locust_run import Load, Phase, Tick, run_phase
@@ -116,7 +116,7 @@ def _environment(site: Site, peer: Peer, port: int) -> dict[str, str]:
 def _front(peer: Peer, port: int) -> Command:
     if peer.front == "warren":
         return python("app", "web")
-    command = script("granian", "--interface", peer.front, "--workers", str(CORES), "--no-ws")
+    command = script("granian", "--interface", peer.front, "--workers", str(FRONTS), "--no-ws")
     command += ["--host", LOOPBACK, "--port", str(port), "--log-level", "error"]
     if peer.front == "asgi":
         return [*command, "benchmarks.peers.front_end_async:application"]

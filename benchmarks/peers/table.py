@@ -109,7 +109,7 @@ def _about(found: Peers) -> Iterable[str]:
         if peer.refused:
             yield f"- {peer.title}: {peer.refused:,} requests were not accepted"
     for name, why in found.left_out.items():
-        yield f"- {name} is left out: {why.splitlines()[0]}"
+        yield f"- {name} is left out: {why.partition(';')[0]}"
     for note in found.notes:
         yield f"- {note}"
 
