@@ -1,6 +1,6 @@
 # Everything here can be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench up down status \
+.PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench peers up down status \
         lab-up lab-down lab-shell lint-hosts test-hosts test-hosts-day-two image compose-secrets test-kubernetes-unit \
         test-cloudfoundry-unit test-cloudfoundry \
         cluster-up cluster-down foundation-up foundation-down tools test-cluster test-kubernetes picture lock clean
@@ -31,6 +31,9 @@ setup-dev: ## the same and what the tests need
 
 bench: setup ## run the stack here, load it, write a report; SHORT=1 for a short one
 	@.venv/bin/warren bench $(BENCH)
+
+peers: setup-dev ## Dramatiq, Taskiq, RQ, stock Celery and plain pika beside ours: a quarter of an hour; ARGS='--short'
+	@.venv/bin/python -m benchmarks.peers $(ARGS)
 
 up: setup ## start the stack in the background
 	@.venv/bin/warren up $(ARGS)

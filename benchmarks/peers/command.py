@@ -1,0 +1,247 @@
+"""What `python -m benchmarks.peers` does, from its options to an exit code."""
+
+import random
+import tempfile
+import time
+from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from app.contract import load_contract
+from benchmarks.peers import brokers, document, table
+from benchmarks.peers.catalogue import OURS, PEERS, Peer
+from benchmarks.peers.document import MEASURES, Outcome, Peers
+from benchmarks.peers.measure import TASKS, Site, Turn, turn
+from benchmarks.peers.running import ROOT, PeerFailed
+from loadtests import interrupt
+from loadtests.analysis import manifest
+from loadtests.analysis.join import BadResults
+from loadtests.bench.console import BenchConsole
+from loadtests.bench.locust_run import PhaseFailed
+from loadtests.bench.target import ask_broker
+from loadtests.generator.run_id import new_run_id
+from loadtests.local.errors import NoRabbitMQ, StackError
+from loadtests.local.rabbitmq import RabbitMQNode
+
+OK, FAILED, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
+STACK = ROOT / "stack.yml"
+NOTES = (
+    "generator, broker, front end and workers shared this machine's cores: in HTTP to done the generator has its part, "
+    "in the other columns there is none",
+)
+
+
+class NoPeers(Exception):
+    """None of those that were asked for can run on this machine."""
+
+
+def run(options: dict[str, Any]) -> int:
+    """Run it; the exit code."""
+    interrupt.install()
+    run_id = new_run_id()
+    results: Path = options["results"] / run_id
+    with BenchConsole() as console:
+        try:
+            found = _measure(options, run_id, results, console)
+        except KeyboardInterrupt:
+            console.say("interrupted; stopped the peers, their brokers and Locust")
+            return INTERRUPTED
+        except (NoPeers, NoRabbitMQ) as error:
+            console.say(f"Error: {error}")
+            return BAD_INPUT
+        except (PeerFailed, StackError, OSError) as error:
+            console.say(f"Error: {error}")
+            return FAILED
+        return _show(found, results, console)
+
+
+def _measure(options: dict[str, Any], run_id: str, results: Path, console: BenchConsole) -> Peers:
+    contract = load_contract(STACK)
+    peers = [PEERS[name] for name in options["only"] or PEERS]
+    left_out = {peer.name: why for peer in peers if (why := brokers.missing(peer))}
+    for name, why in left_out.items():
+        console.say(f"{name} is left out: {why}")
+    peers = [peer for peer in peers if peer.name not in left_out]
+    if not peers:
+        raise NoPeers("none of these peers can run on this machine")
+    turns: dict[str, list[Turn | None]] = {peer.name: [] for peer in peers}
+    started = time.time()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="warren-peers-")))
+        urls, facts = _brokers(stack, folder, peers, contract, console)
+        results.mkdir(parents=True, exist_ok=True)
+        about = manifest.manifest(contract.model_dump(mode="json", exclude_none=True), {"broker": facts})
+        manifest.write(results, about)
+        site = Site(
+            contract=contract,
+            stack_file=STACK,
+            urls=urls,
+            folder=folder,
+            results=results,
+            run=run_id,
+            seconds=options["seconds"],
+            tick=console.tick,
+            say=console.say,
+        )
+        _rounds(site, peers, turns, left_out, options, console)
+    return _document(run_id, started, options, about, turns, left_out)
+
+
+def _brokers(
+    stack: ExitStack, folder: Path, peers: list[Peer], contract: Any, console: BenchConsole
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Peer → its broker's URL; and what the brokers say of themselves."""
+    urls, facts = {}, dict[str, Any]()
+    on_rabbitmq = [peer for peer in peers if not peer.appendfsync]
+    if on_rabbitmq:
+        node = RabbitMQNode(folder / "node", contract)
+        stack.callback(node.stop)
+        console.status("starting RabbitMQ")
+        node.start()
+        for peer in on_rabbitmq:
+            urls[peer.name] = brokers.prepare(node, peer, contract)
+        facts = dict(ask_broker(node.url()) or {})
+    for peer in peers:
+        if peer.appendfsync:
+            data = folder / peer.name
+            data.mkdir()
+            urls[peer.name] = stack.enter_context(brokers.valkey(data, peer.appendfsync))
+            facts["others"] = [brokers.server_version(urls[peer.name])]
+    return urls, facts
+
+
+def _rounds(
+    site: Site,
+    peers: list[Peer],
+    turns: dict[str, list[Turn | None]],
+    left_out: dict[str, str],
+    options: dict[str, Any],
+    console: BenchConsole,
+) -> None:
+    """A first look at each, then every round in an order of its own. Who fails once is left out from then on."""
+    rng = random.Random(options["seed"])  # noqa: S311  an order, not a secret
+
+    def one(peer: Peer, number: int) -> Turn | None:
+        if peer.name in left_out:
+            return None
+        interrupt.check()
+        what = f"round {number} of {options['repeats']}" if number else "first look"
+        console.status(f"{what}: {peer.title}")
+        try:
+            return turn(site, peer, number, over_http=number > 0)
+        except (PeerFailed, PhaseFailed, BadResults) as error:
+            console.say(f"{peer.name} is left out: {error}")
+            left_out[peer.name] = str(error)
+            return None
+
+    if not options["short"]:
+        for peer in peers:
+            one(peer, 0)
+    for number in range(1, options["repeats"] + 1):
+        for peer in rng.sample(peers, len(peers)):
+            turns[peer.name].append(one(peer, number))
+        console.say(f"round {number} of {options['repeats']}:")
+        for peer in peers:
+            if latest := turns[peer.name][-1]:
+                console.say(f"  {peer.name:<16} {_shown(latest)}")
+
+
+def _document(
+    run_id: str,
+    started: float,
+    options: dict[str, Any],
+    about: dict[str, Any],
+    turns: dict[str, list[Turn | None]],
+    left_out: dict[str, str],
+) -> Peers:
+    kept = {name: [each for each in of if each] for name, of in turns.items() if name not in left_out}
+    ours = kept.get(OURS)
+    return Peers(
+        run=run_id,
+        started=started,
+        rounds=options["repeats"],
+        seed=options["seed"],
+        level=document.level(),
+        command=_command(options),
+        manifest=about,
+        peers=[_outcome(PEERS[name], of, ours) for name, of in kept.items()],
+        left_out=left_out,
+        notes=list(NOTES),
+    )
+
+
+def _command(options: dict[str, Any]) -> str:
+    """What measures the same again."""
+    words = ["python -m benchmarks.peers", *(f"--only {name}" for name in options["only"])]
+    words += [f"--repeats {options['repeats']}", f"--seconds {options['seconds']:g}", f"--seed {options['seed']}"]
+    return " ".join([*words, *(["--short"] if options["short"] else [])])
+
+
+def _outcome(peer: Peer, turns: list[Turn], ours: list[Turn] | None) -> Outcome:
+    runs = [each.http[task] for each in turns for task in TASKS]
+    return Outcome(
+        name=peer.name,
+        title=peer.title,
+        safety=peer.safety,
+        versions={package: _version(package) for package in peer.packages},
+        settings=[(setting.text, setting.source) for setting in peer.settings],
+        notes=list(peer.notes),
+        measures={
+            name: document.measure(
+                name,
+                _values(name, turns),
+                None if peer.name == OURS else _values(name, ours or []),
+                _reasons(name, turns),
+            )
+            for name in MEASURES
+        },
+        missing=sum(each.missing for each in runs),
+        duplicated=sum(each.duplicated for each in runs),
+        refused=sum(each.refused for each in runs),
+    )
+
+
+def _values(measure: str, turns: list[Turn]) -> list[float | None]:
+    what, _, task = measure.partition(" ")
+    if what == "published":
+        return [each.published["noop"] for each in turns]
+    if what == "drained":
+        return [each.drained[task] for each in turns]
+    return [each.http[task].rate for each in turns]
+
+
+def _reasons(measure: str, turns: list[Turn]) -> list[str]:
+    what, _, task = measure.partition(" ")
+    return [reason for each in turns for reason in each.http[task].reasons] if what == "http" else []
+
+
+def _shown(found: Turn) -> str:
+    told = [f"publishes {found.published['noop']:,.0f}/s"]
+    told += [f"drains {task} {rate:,.0f}/s" for task, rate in found.drained.items()]
+    told += [f"HTTP {task} {f'{run.rate:,.0f}/s' if run.rate else '—'}" for task, run in found.http.items()]
+    return ", ".join(told)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _show(found: Peers, results: Path, console: BenchConsole) -> int:
+    path = document.write(results, found)
+    (results / table.FILE).write_text(table.page(found), encoding="utf-8")
+    console.console.print(table.terminal(found))
+    for sentence in table.ahead(found):
+        console.say(sentence)
+    for peer in found.peers:
+        for reasons in (measure.reasons for measure in peer.measures.values() if measure.reasons):
+            console.say(f"{peer.title}: {len(reasons)} runs say nothing: {reasons[0]}")
+        if peer.missing:
+            console.say(f"{peer.title} LOST {peer.missing:,} tasks that it had accepted")
+    console.say(f"peers: {path}, {results / table.FILE}")
+    if not found.balanced:
+        return UNBALANCED
+    return OK if found.valid else FAILED
