@@ -24,9 +24,9 @@ TASKS = {"noop": "[]", "sleep": "[0.01]"}
 # A full queue is read from when all workers are there and have begun (FROM) until little is left (TO), and for so many
 # seconds at most: neither a worker's start nor its end counts. Past LATEST nobody is waited for. It is filled with what
 # takes about FILL seconds.
-FROM, LATEST, TO, LONGEST, FILL = 0.95, 0.5, 0.05, 3.0, 1.0
+FROM, LATEST, TO, LONGEST, FILL = 0.95, 0.5, 0.05, 3.0, 3.0
 # Messages at least, and before anything is known of a peer: some times what its workers fetch in advance. And at most.
-FEWEST, MOST = 1000, 10_000
+FEWEST, MOST = 2000, 20_000
 PATIENCE = 60.0
 # Seconds: cut off, and what Locust takes of a run's length before its first task is due.
 WARMUP, LEAD = 1.0, 1.0
