@@ -54,8 +54,8 @@ SENDS = """SELECT id, 'noop' AS task, due AS scheduled, due - 0.002 AS free, due
       CASE kind WHEN 'refused' THEN 'refused' WHEN 'unknown' THEN 'unknown' ELSE 'accepted' END AS outcome,
       due + 0.002 AS published, due + 0.003 + v * 0.002 AS confirmed FROM made"""
 
-RECORDS = """SELECT id, 'made' AS run, 'noop' AS task, 'fast' AS queue, due AS scheduled, due + 0.004 + v * 0.002 AS received,
-      due + 0.007 - ln(1 - u) * 0.01 AS started, due + 0.0075 - ln(1 - u) * 0.01 AS finished, 'success' AS state,
+RECORDS = """SELECT id, 'made' AS run, 'noop' AS task, 'fast' AS queue, due AS scheduled,
+      due + 0.004 + v * 0.002 AS received, due + 0.007 - ln(1 - u) * 0.01 AS started, due + 0.0075 - ln(1 - u) * 0.01 AS finished, 'success' AS state,
       'fast-' || i % 8 || '@here' AS worker, 1 AS attempt, false AS redelivered, due + 1 + u AS known"""
 
 AGAIN = RECORDS.replace("1 AS attempt, false AS", "2 AS attempt, true AS").replace("due + 0.0075", "due + 5")
@@ -75,8 +75,8 @@ def _queues(seconds: float) -> str:
 
 
 def _cpu(seconds: float) -> str:
-    return f"""SELECT {START} + i AS ts, role, pid, CASE role WHEN 'machine' THEN 3.5 ELSE 0.3 END AS cpu, 90000000 AS rss,
-          'here' AS host
+    return f"""SELECT {START} + i AS ts, role, pid, CASE role WHEN 'machine' THEN 3.5 ELSE 0.3 END AS cpu,
+          90000000 AS rss, 'here' AS host
         FROM range({int(seconds)}) t(i),
           (VALUES ('web', 1), ('web', 2), ('broker', 3), ('worker', 4), ('worker', 5), ('machine', 0)) p(role, pid)"""
 

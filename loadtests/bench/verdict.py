@@ -54,6 +54,8 @@ def _judge(db: duckdb.DuckDBPyConnection, results: Path, phase: str, offered: fl
     late, cpu = _generator_late(db, begin), _generator_cpu(db, begin)
     rate = finished / (last - begin)
     common = {"phase": phase, "offered": offered, "done": rate, "slope": slope}
+    if meta.get("lost"):
+        return Probe(**common, verdict="generator saturated", why="a generator process was lost on the way")
     if cpu > CPU:
         why = f"a generator process used {cpu:.0%} of its core"
         return Probe(**common, verdict="generator saturated", why=why)
