@@ -55,8 +55,9 @@ SENDS = """SELECT id, 'noop' AS task, due AS scheduled, due - 0.002 AS free, due
       due + 0.002 AS published, due + 0.003 + v * 0.002 AS confirmed FROM made"""
 
 RECORDS = """SELECT id, 'made' AS run, 'noop' AS task, 'fast' AS queue, due AS scheduled,
-      due + 0.004 + v * 0.002 AS received, due + 0.007 - ln(1 - u) * 0.01 AS started, due + 0.0075 - ln(1 - u) * 0.01 AS finished, 'success' AS state,
-      'fast-' || i % 8 || '@here' AS worker, 1 AS attempt, false AS redelivered, due + 1 + u AS known"""
+      due + 0.004 + v * 0.002 AS received, due + 0.007 - ln(1 - u) * 0.01 AS started,
+      due + 0.0075 - ln(1 - u) * 0.01 AS finished, 'success' AS state, 'fast-' || i % 8 || '@here' AS worker,
+      1 AS attempt, false AS redelivered, due + 1 + u AS known"""
 
 AGAIN = RECORDS.replace("1 AS attempt, false AS", "2 AS attempt, true AS").replace("due + 0.0075", "due + 5")
 
