@@ -52,7 +52,9 @@ class Scaled:
 def parts(model: Calibrated, layout: Layout, small: Small) -> list[Part]:
     """All that can be full, the first to be full first."""
     costs = model.costs
-    worker = costs.worker
+    # A task holds its slot while it waits for something, too; computing, one at a time.
+    waits = model.costs.delays.get("started_to_finished") or [0.0]
+    worker = max(costs.worker, (costs.worker + sum(waits) / len(waits)) / layout.slots)
     # Each worker sends its records at least every EVERY seconds, or as many as fit a message.
     batches = max(model.low.record / BATCH, worker / USE / EVERY)
     found = [
@@ -75,7 +77,7 @@ def _sum(model: Calibrated) -> float:
     return costs.generator + costs.web + costs.broker + costs.worker
 
 
-def scaled(model: Calibrated, layout: Layout, found: list[Part], rate: float, factor: int) -> Scaled:
+def scaled(model: Calibrated, layout: Layout, found: list[Part], rate: float, factor: int, tasks: int = MOST) -> Scaled:
     """`rate`: the one that was measured. From one queue on, a larger stack is so many shards of the same kind."""
     whole = rate * factor
     needed = {
@@ -93,6 +95,6 @@ def scaled(model: Calibrated, layout: Layout, found: list[Part], rate: float, fa
         + counts["a core of the broker"],
     )
     costs = replace(model.costs, queue=1 / published.QUORUM.value, background=0.0)
-    ran = simulate(costs, shard, whole / shards, MOST)
+    ran = simulate(costs, shard, whole / shards, tasks)
     stuck = [part for part in found if not part.more and whole > part.ceiling]
     return Scaled(factor, whole, needed, stuck, shards, ran)

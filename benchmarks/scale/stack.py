@@ -157,10 +157,10 @@ class _Run:
         consumer = yield self.queue.deliver()
         yield from self.cores.work(self._draw(costs.deliver))
         worker = self.workers[consumer]
+        yield from self._delay("received_to_started")
         with worker.slots.request() as slot:
             yield slot
             yield from worker.work(self._draw(costs.before))
-            yield from self._delay("received_to_started")
             yield from worker.work(self._draw(costs.task))
             yield from self._delay("started_to_finished")
             self.ends.append((number, due, self.env.now))
