@@ -12,6 +12,8 @@ from benchmarks.scale.stack import Costs, Layout, Simulated, simulate
 
 # The model's length; a run of fewer tasks than these has wider percentiles than the measured one.
 LEAST, MOST = 5_000, 20_000
+# Of all cores, with what other programs take.
+FULLEST = 0.95
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def calibrate(low: Point, high: Point) -> Calibrated:
 
 def check(model: Calibrated, layout: Layout, point: Point, seed: int = 1) -> Checked:
     """What the model says of a rate, told only the rate and how much other programs took meanwhile."""
-    costs = replace(model.costs, background=min(model.idle + point.others, 0.9 * layout.cores))
+    # Programs that would take more than is left get no more than that: the system's scheduler is fair.
+    left = FULLEST * layout.cores - model.costs.all * point.offered
+    costs = replace(model.costs, background=max(0.0, min(model.idle + point.others, left)))
     tasks = min(MOST, max(LEAST, point.tasks))
     return Checked(point, simulate(costs, layout, point.offered, tasks, seed, point.arrivals))

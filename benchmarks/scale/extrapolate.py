@@ -12,14 +12,14 @@ from benchmarks.scale.stack import Layout, Simulated, simulate
 FACTORS = (10, 100, 1000)
 # A part that is planned fuller than this has no room for chance.
 USE = 0.7
-OURS, THEIRS = "measured here", "published"
+OURS, THEIRS, ASSUMED = "measured here", "published by others", "assumed"
 
 
 @dataclass(frozen=True)
 class Part:
     """`each`: what one task takes of one instance, as a share of a second; `have`: instances in the measured layout.
 
-    `more`: what it takes to have more of them; empty: there can be only one as the stack is.
+    `more`: what it takes to have more of them; empty: there can be only one as the stack is. `always`: each task needs it.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Part:
     have: int
     source: str
     more: str
+    always: bool = True
 
     @property
     def ceiling(self) -> float:
@@ -58,23 +59,18 @@ def parts(model: Calibrated, layout: Layout, small: Small) -> list[Part]:
     # Each worker sends its records at least every EVERY seconds, or as many as fit a message.
     batches = max(model.low.record / BATCH, worker / USE / EVERY)
     found = [
-        Part("all cores of the one machine", _sum(model) / layout.cores, 1, OURS, "machines"),
+        Part("all cores of the one machine", costs.all / layout.cores, 1, OURS, "machines"),
         Part("generator process", costs.generator, layout.generators, OURS, "Locust workers"),
         Part("Locust's master, following", 1 / small.follower, 1, OURS, ""),
         Part("front-end process", costs.web, layout.web, OURS, "processes"),
         Part("worker process", worker, layout.workers, OURS, "processes"),
         Part("a core of the broker", costs.broker, layout.cores, OURS, "cores, then nodes"),
-        Part("results file (SQLite)", 1 / small.results, 1, OURS, ""),
+        Part("results file (SQLite), where results are kept", 1 / small.results, 1, OURS, "", always=False),
         Part("quorum queue", 1 / published.QUORUM.value, 1, THEIRS, "queues: a task's name in several"),
         Part("stream of records", batches / published.STREAM.value, 1, THEIRS, "streams"),
-        Part("link of the broker (10 Gbit/s assumed)", 2 * small.message / published.LINK, 1, OURS, "nodes"),
+        Part("link of the broker, 10 Gbit/s", 2 * small.message / published.LINK, 1, ASSUMED, "nodes"),
     ]
     return sorted(found, key=lambda part: part.ceiling)
-
-
-def _sum(model: Calibrated) -> float:
-    costs = model.costs
-    return costs.generator + costs.web + costs.broker + costs.worker
 
 
 def scaled(model: Calibrated, layout: Layout, found: list[Part], rate: float, factor: int, tasks: int = MOST) -> Scaled:

@@ -38,6 +38,10 @@ class Costs:
     delays: dict[str, Sequence[float]] = field(default_factory=dict)
 
     @property
+    def all(self) -> float:
+        return self.generator + self.web + self.broker + self.worker
+
+    @property
     def generator(self) -> float:
         return self.send + self.answer
 

@@ -16,6 +16,7 @@ from loadtests.analysis.analyse import Asked, analyse
 
 LAYOUT = Layout(cores=4, web=2, workers=2)
 SMALL = Small(results=900.0, follower=50_000.0, message=400)
+FILE = "results file (SQLite), where results are kept"
 # Seconds of a processor for one task, and cores without any.
 EACH, IDLE = dict(zip(ROLES, (0.0004, 0.0006, 0.0009, 0.0003), strict=True)), 0.05
 
@@ -68,7 +69,7 @@ def test_parts_are_full_where_their_demand_meets_what_there_is(model: Calibrated
     found = {part.name: part for part in parts(model, LAYOUT, SMALL)}
     assert found["front-end process"].ceiling == pytest.approx(2 / 0.0006)
     assert found["all cores of the one machine"].ceiling == pytest.approx(4 / sum(EACH.values()))
-    assert found["results file (SQLite)"].ceiling == pytest.approx(900)
+    assert found[FILE].ceiling == pytest.approx(900)
     assert [*found] == sorted(found, key=lambda name: found[name].ceiling)
     # The model of the same layout agrees: of those in it, the first to be full is what its queue grows at.
     full = found["all cores of the one machine"].ceiling
@@ -80,8 +81,8 @@ def test_at_many_times_the_rate_there_is_enough_of_what_multiplies_and_the_rest_
     found = parts(model, LAYOUT, SMALL)
     ten, thousand = (scaled(model, LAYOUT, found, 300, factor, tasks=2000) for factor in (10, 1000))
     assert ten.needed["front-end process"] == 3  # 3000/s × 0.6 ms ÷ 0.7
-    assert [each.name for each in ten.stuck] == ["results file (SQLite)"]
-    assert {each.name for each in thousand.stuck} == {"results file (SQLite)", "Locust's master, following"}
+    assert [each.name for each in ten.stuck] == [FILE]
+    assert {each.name for each in thousand.stuck} == {FILE, "Locust's master, following"}
     assert thousand.shards > 1
     for each in (ten, thousand):
         assert max(each.shard.shares.values()) < 1.1 * USE + 0.1
@@ -104,7 +105,8 @@ def test_the_page_says_what_was_found_and_whose_figure_it_is(model: Calibrated):
         )
     )
     assert "A CPU, 4 cores" in text
-    assert "**results file (SQLite)** would be the" in text
+    # Not the results file: these tasks keep no results.
+    assert "**all cores of the one machine** would be the" in text
     assert "search-3 at 900/s: the backlog grew" in text
     assert any(line.startswith("| quorum queue | 1 |") and "published" in line for line in text.splitlines())
     # Tables stay whole: each row of one has as many cells as its head.
