@@ -19,7 +19,7 @@ OURS, THEIRS, ASSUMED = "measured here", "published by others", "assumed"
 class Part:
     """`each`: what one task takes of one instance, as a share of a second; `have`: instances in the measured layout.
 
-    `more`: what it takes to have more of them; empty: there can be only one as the stack is. `always`: each task needs it.
+    `more`: what it takes to have more of them; empty: there can be only one. `always`: every task needs it.
     """
 
     name: str
