@@ -1,6 +1,6 @@
 """What a measured run tells the model: per rate, throughput, latency, processors used; and the stack's layout."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class Point:
     cores: dict[str, float]
     others: float
     stages: dict[str, float]
-    samples: dict[str, Sequence[float]]
+    samples: Mapping[str, Sequence[float]]
     reply: float
     record: float
 

@@ -6,10 +6,11 @@ Times in seconds. Whatever waits is served in the order in which it came.
 import math
 from collections import deque
 from collections.abc import Generator
+from typing import Any
 
 import simpy
 
-Steps = Generator[simpy.Event, object, None]
+Steps = Generator[simpy.Event, Any, None]
 
 # How long a thread keeps a processor before the next has its turn: about what Linux' scheduler gives.
 QUANTUM = 0.003

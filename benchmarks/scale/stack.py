@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,7 +35,7 @@ class Costs:
     after: float = 0.0
     queue: float = 0.0  # of the queue's own process, one message at a time
     background: float = 0.0
-    delays: dict[str, Sequence[float]] = field(default_factory=dict)
+    delays: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def all(self) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 from locust.runners import STATE_MISSING, MasterRunner
 
-from loadtests.generator.parts import Part
+from loadtests.generator.parts import KINDS, Part
 
 log = logging.getLogger("warren")
 
@@ -49,7 +49,7 @@ class Generators:
             self._halted.add(worker)
             self._accepted[worker] = data["accepted"]
             self.unknown.update(data["unknown"])
-        elif message == LINES and data["run"] == self._run and self._folder:
+        elif message == LINES and data["run"] == self._run and data["kind"] in KINDS and self._folder:
             self._keep(self._folder, worker, data)
 
     def _keep(self, folder: Path, worker: str, data: dict[str, Any]) -> None:
@@ -59,7 +59,7 @@ class Generators:
         if kind == "sends":
             self._sent[worker] += data["data"].count(b"\n")
         if (worker, kind) not in self._parts:
-            self._parts[worker, kind] = Part(folder, kind, who=worker)
+            self._parts[worker, kind] = Part(folder, kind, who=worker.replace("/", "-"))
         self._parts[worker, kind].append(data["data"])
 
     def close(self) -> None:
