@@ -12,6 +12,8 @@ from benchmarks.scale.extrapolate import FACTORS, parts, scaled
 from benchmarks.scale.measure import measure
 from benchmarks.scale.measured import Run, read
 from loadtests.analysis.join import BadResults
+from loadtests.bench.locust_run import PhaseFailed
+from loadtests.local.errors import NoRabbitMQ, StackError
 
 NEEDED = 3
 
@@ -26,10 +28,10 @@ def main(run: Path | None, results: Path, tasks: int, output: Path) -> None:
 
     RUN must have at least three fixed rates that were sustained: two to calibrate by, the others to check.
     """
-    folder = run or measure(results, click.echo)
     try:
+        folder = run or measure(results, click.echo)
         found = read(folder)
-    except BadResults as error:
+    except (BadResults, PhaseFailed, StackError, NoRabbitMQ, OSError) as error:
         raise click.ClickException(str(error)) from error
     text = page.render(_find(found, tasks))
     page.write(output, text)

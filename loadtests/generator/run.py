@@ -85,8 +85,9 @@ class LoadRun:
         if isinstance(runner, MasterRunner):
             self.generators = Generators(runner, self.run_id, self.folder, self.options.started)
             self.options.generators = self.generators.ids
-            self.spawn(self._watch_generators, self.generators)
         self.follower = following.begin(self)
+        if self.generators:
+            self.spawn(self._watch_generators, self.generators)
         self._write_meta(ended=None)
         log.info("run %s%s", self.run_id, f", written to {self.options.results}" if self.folder else "")
 
