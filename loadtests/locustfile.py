@@ -25,12 +25,14 @@ from locust.runners import MasterRunner, WorkerRunner
 from loadtests.generator import options, publisher
 from loadtests.generator.broker import Link
 from loadtests.generator.following import NotStarted
+from loadtests.generator.generators import HALT, HALTED, LINES, PLAN_ENDED
 from loadtests.generator.run import PATIENCE, LoadRun
 from loadtests.generator.sender import Sender
 
 log = logging.getLogger("warren")
 
 current: LoadRun | None = None
+latest: LoadRun | None = None
 
 
 class WarrenUser(Sender):
@@ -69,16 +71,18 @@ def register(environment: Environment, **_: Any) -> None:
     if environment.parsed_options and environment.parsed_options.broker:
         environment.host = "broker"  # Locust's HTTP user asks for one
     if isinstance(runner, WorkerRunner):
-        runner.register_message("warren-halt", _on_halt, concurrent=True)
+        runner.register_message(HALT, _on_halt, concurrent=True)
     elif isinstance(runner, MasterRunner):
-        runner.register_message("warren-halted", _on_halted)
-        runner.register_message("warren-plan-ended", _on_plan_ended, concurrent=True)
+        for message in (LINES, PLAN_ENDED, HALTED):
+            runner.register_message(message, _on_told)
 
 
 @events.test_start.add_listener
 def start(environment: Any, **_: Any) -> None:
-    global current
-    current = LoadRun(environment)
+    global current, latest
+    if latest and latest.generators:
+        latest.generators.close()
+    current = latest = LoadRun(environment)
     try:
         current.start()
     except NotStarted as error:
@@ -95,10 +99,9 @@ def stopping(environment: Environment, **_: Any) -> None:
         return
     current.halt()
     runner: Any = environment.runner
-    if isinstance(runner, MasterRunner):
-        workers = len(runner.clients.all)
-        runner.send_message("warren-halt", {})
-        _wait_until(lambda: len(current.reports) >= workers, PATIENCE + 3)
+    if current.generators:
+        runner.send_message(HALT, {})
+        _wait_until(current.generators.all_halted, PATIENCE + 3)
 
 
 @events.test_stop.add_listener
@@ -111,25 +114,13 @@ def stop(environment: Environment, **_: Any) -> None:
 
 def _on_halt(environment: Any, msg: Any, **_: Any) -> None:
     counts = current.halt() if current else {"accepted": 0, "unknown": []}
-    environment.runner.send_message("warren-halted", counts)
+    environment.runner.send_message(HALTED, counts)
 
 
-def _on_halted(environment: Any, msg: Any, **_: Any) -> None:
-    if current:
-        current.reports[msg.node_id] = msg.data["accepted"]
-        current.unknown.update(msg.data["unknown"])
-
-
-_ended: set[str] = set()
-
-
-def _on_plan_ended(environment: Any, msg: Any, **_: Any) -> None:
-    """The test ends when every worker has come to the end of its share."""
-    _ended.add(msg.node_id)
-    runner: Any = environment.runner
-    if len(_ended) >= len(runner.clients.all) and current and not current.stopping:
-        _ended.clear()
-        (runner.quit if environment.parsed_options.headless else runner.stop)()
+def _on_told(environment: Any, msg: Any, **_: Any) -> None:
+    """The master hears of a worker. Its last lines may come when the run is over and a new one has not begun."""
+    if latest and latest.generators:
+        latest.generators.told(msg.node_id, msg.type, msg.data)
 
 
 def _wait_until(condition: Any, seconds: float) -> None:

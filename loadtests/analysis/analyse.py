@@ -65,6 +65,7 @@ def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: 
     reasons += [
         f"{phase['phase']} was interrupted" for phase in phases if phase.get("ended") is None and not asked.reasons
     ]
+    reasons += [_lost(phase["phase"], each) for phase in phases for each in phase.get("lost") or []]
     counts = ledger(db)
     if counts.sent == 0:
         reasons.append("nothing was sent")
@@ -112,6 +113,13 @@ def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: 
         self_check=check,
         comparisons=asked.comparisons,
         hosts=hosts,
+    )
+
+
+def _lost(phase: str, lost: dict[str, Any]) -> str:
+    return (
+        f"{phase}: generator {lost['generator']} was lost {lost['after']:g} s after the start, with {lost['sent']:,} "
+        f"tasks sent; the rest of its share (one of {lost['of']}) was not sent"
     )
 
 

@@ -98,6 +98,19 @@ class Follower:
         return letters
 
 
+def until_quiet(follower: Any, seconds: float) -> list[dict[str, Any]]:
+    """Read until nothing came for so long. The dead letters, as far as they can be had."""
+    follower.news = time.monotonic()
+    try:
+        while time.monotonic() - follower.news < seconds:
+            follower.read(wait=0.5)
+        found: list[dict[str, Any]] = follower.dead_letters()
+    except FrontEndError as error:
+        log.warning("records: %s", error)
+        return []
+    return found
+
+
 def drain(follower: Any, accepted: int, patience: float, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Wait until `accepted` tasks are accounted for, or nothing new came for `patience` seconds. The dead letters."""
     said, looked, letters = 0.0, 0.0, list[dict[str, Any]]()

@@ -14,16 +14,16 @@ SECRET = ("token", "broker")
 KEPT = ("scenario", "task", "args", "rate", "arrivals", "seed", "replay", "tasks", "warmup", "unmeasured", "num_users")
 
 
-def write_meta(folder: Path, environment: Any, ended: float | None, followed: bool) -> None:
+def write_meta(folder: Path, environment: Any, ended: float | None, followed: bool, lost: list[dict[str, Any]]) -> None:
     """Write or renew the file. `ended`: None while it runs, so a run cut short shows.
 
-    `followed`: whether the ends of tasks are known.
+    `followed`: whether the ends of tasks are known. `lost`: generators that did not come to their end, see Generators.
     """
     options = vars(environment.parsed_options)
     folder.mkdir(parents=True, exist_ok=True)
     meta: dict[str, Any] = {key: options.get(key) for key in KEPT}
     meta |= {"run": options["run_id"], "phase": options["phase"], "host": environment.host}
-    meta |= {"followed": followed, "started": options["started"], "ended": ended, "written": time.time()}
+    meta |= {"followed": followed, "lost": lost, "started": options["started"], "ended": ended, "written": time.time()}
     meta |= {
         "generator": {"hostname": socket.gethostname(), "cpus": os.cpu_count(), "python": platform.python_version()}
     }

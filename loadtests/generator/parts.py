@@ -4,13 +4,14 @@
     records-*  every ended attempt, as the worker wrote it, and `known`: when the generator read it
     dead-*     dead letters of the run     queues-*  depth of each queue     self-*  each generator process' own load
 
-A process only ever appends to files of its own, so any number of them on any number of machines make one run: their
-`parts` folders laid over each other are the run's.
+A process only ever appends to files of its own. Locust's workers, wherever they run, send their lines to the master,
+which keeps them in a file for each worker: the master's folder is the whole run.
 """
 
 import json
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,14 @@ def folder(results: Path, phase: str) -> Path:
 
 
 class Part:
-    """One part file. Lines are kept until `flush` or until there are many; a line is written whole or not at all."""
+    """One part file. Lines are kept until `flush` or until there are many; a line is written whole or not at all.
 
-    def __init__(self, directory: Path, kind: str) -> None:
+    `who`: whose lines these are, if not this process'.
+    """
+
+    def __init__(self, directory: Path, kind: str, who: str = "") -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.path = directory / f"{kind}-{socket.gethostname()}-{os.getpid()}.ndjson"
+        self.path = directory / f"{kind}-{who or f'{socket.gethostname()}-{os.getpid()}'}.ndjson"
         self._fd = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._lines: list[str] = []
 
@@ -46,6 +50,10 @@ class Part:
             return
         data = ("\n".join(self._lines) + "\n").encode()
         self._lines.clear()
+        self.append(data)
+
+    def append(self, data: bytes) -> None:
+        """Write whole lines, as they are. Raises OSError."""
         while data:
             data = data[os.write(self._fd, data) :]
 
@@ -68,6 +76,20 @@ class NoPart(Part):
 
     def close(self) -> None:
         pass
+
+
+class FarPart(Part):
+    """Lines that somebody else keeps: `send(kind, data)` takes some whole lines at a time."""
+
+    def __init__(self, kind: str, send: Callable[[str, bytes], None]) -> None:
+        self._kind, self._send = kind, send
+        self._lines = []
+
+    def append(self, data: bytes) -> None:
+        self._send(self._kind, data)
+
+    def close(self) -> None:
+        self.flush()
 
 
 def open_part(directory: Path | None, kind: str) -> Part:

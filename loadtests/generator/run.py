@@ -15,9 +15,10 @@ from locust.runners import MasterRunner, WorkerRunner
 from loadtests import scenarios
 from loadtests.generator import following, options, parts, replay, schedule
 from loadtests.generator.broker import EventFollower
-from loadtests.generator.follower import Follower, drain
+from loadtests.generator.follower import Follower, drain, until_quiet
 from loadtests.generator.following import NotStarted
 from loadtests.generator.front_end import FrontEnd
+from loadtests.generator.generators import LINES, PLAN_ENDED, Generators
 from loadtests.generator.meta import write_meta
 from loadtests.generator.outcome import ACCEPTED, UNKNOWN
 from loadtests.generator.pacing import Pacer
@@ -51,7 +52,7 @@ class LoadRun:
         self.greenlets: list[gevent.Greenlet] = []
         self.folder = parts.folder(Path(self.options.results), self.options.phase) if self.options.results else None
         self.front = FrontEnd(environment.host or "", self.options.token, self.options.ca)
-        self.reports: dict[str, int] = {}
+        self.generators: Generators | None = None
 
     def _name(self) -> None:
         """Names for this run, which workers get with the options. Locust's page may start one test after another."""
@@ -78,12 +79,16 @@ class LoadRun:
 
     def _start_following(self) -> None:
         runner: Any = self.environment.runner
-        self.options.started = time.time() + (LEAD if not self.sends else 0.2)
         # Sent to the workers with the options: each finds its share of the plan by its place in this list.
-        self.options.generators = sorted(c.id for c in runner.clients.ready) if isinstance(runner, MasterRunner) else []
+        self.options.generators = []
+        self.options.started = time.time() + (LEAD if not self.sends else 0.2)
+        if isinstance(runner, MasterRunner):
+            self.generators = Generators(runner, self.run_id, self.folder, self.options.started)
+            self.options.generators = self.generators.ids
         self.follower = following.begin(self)
-        if self.folder:
-            write_meta(self.folder, self.environment, ended=None, followed=self.follower is not None)
+        if self.generators:
+            self.spawn(self._watch_generators, self.generators)
+        self._write_meta(ended=None)
         log.info("run %s%s", self.run_id, f", written to {self.options.results}" if self.folder else "")
 
     def _start_sending(self) -> None:
@@ -115,20 +120,25 @@ class LoadRun:
         return _first(arrivals, int(o.tasks))
 
     def part(self, kind: str) -> parts.Part:
-        part = parts.open_part(self.folder, kind)
+        far = self.folder and not self.follows
+        part = parts.FarPart(kind, self._send_lines) if far else parts.open_part(self.folder, kind)
         self.spawn(_flush, part)
         return part
+
+    def _send_lines(self, kind: str, data: bytes) -> None:
+        lines = {"run": self.run_id, "kind": kind, "data": data, "accepted": self.accepted}
+        self.environment.runner.send_message(LINES, lines)
 
     def spawn(self, function: Any, *args: Any) -> None:
         self.greenlets.append(gevent.spawn(function, *args))
 
     def on_line(self, line: dict[str, Any]) -> None:
         """A send was answered, or cut off."""
-        self.sent.write(line)
         if line["outcome"] == ACCEPTED:
             self.accepted += 1
         elif line["outcome"] == UNKNOWN:
             self.unknown.add(line["id"])
+        self.sent.write(line)
 
     def on_task(self, record: dict[str, Any]) -> None:
         """A task's whole life, in Locust's own tables: from when it was to be sent until it was done."""
@@ -150,8 +160,21 @@ class LoadRun:
             gevent.sleep(0.05)
         runner: Any = self.environment.runner
         if isinstance(runner, WorkerRunner):
-            runner.send_message("warren-plan-ended", {})
-        elif not self.stopping:
+            runner.send_message(PLAN_ENDED, {})
+        else:
+            self.end()
+
+    def _watch_generators(self, generators: Generators) -> None:
+        """On the master: say who is lost; the test ends when all others have come to the end of their shares."""
+        while not generators.at_the_end():
+            gevent.sleep(FLUSH)
+            generators.look()
+        self.end()
+
+    def end(self) -> None:
+        """End the test, as its user would."""
+        runner = self.environment.runner
+        if not self.stopping:
             gevent.spawn(runner.quit if self.options.headless else runner.stop)
 
     def _followed(self) -> bool:
@@ -173,21 +196,33 @@ class LoadRun:
         """Follow what is still under way, then close the parts."""
         if self.follower:
             self.follower.stop()
-            accepted = sum(self.reports.values()) + self.accepted
+            if self.generators:
+                self.accepted += self.generators.accepted
+                self.unknown |= self.generators.unknown
             self.follower.unknown = self.unknown
-            self.accepted = accepted
             patience = float(self.options.drain)
             # Workers that sent no event so far will not begin now.
             patience = patience if self._followed() else min(patience, SILENT)
-            letters = drain(self.follower, accepted, patience, log.info)
+            letters = drain(self.follower, self.accepted, patience, log.info)
+            if self.generators and self.generators.lost():
+                # What these got accepted last, nobody knows.
+                letters = until_quiet(self.follower, min(patience, SILENT)) or letters
             part = self.part("dead")
             for letter in letters:
                 part.write({key: letter.get(key) for key in ("id", "task", "queue", "reason", "count", "time")})
             part.flush()
         for greenlet in self.greenlets:
             greenlet.kill(block=True)
-        if self.folder and self.follows:
-            write_meta(self.folder, self.environment, ended=time.time(), followed=self._followed())
+        if self.generators and self.generators.lost():
+            self.environment.process_exit_code = 1
+        if self.follows:
+            self._write_meta(ended=time.time())
+
+    def _write_meta(self, ended: float | None) -> None:
+        if self.folder:
+            followed = self._followed() if ended else self.follower is not None
+            lost = self.generators.lost() if self.generators and ended else []
+            write_meta(self.folder, self.environment, ended, followed, lost)
 
 
 class TaskFailed(Exception):

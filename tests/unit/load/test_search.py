@@ -6,7 +6,7 @@ import pytest
 
 from loadtests.analysis.result import Probe
 from loadtests.bench.search import Search, search
-from loadtests.bench.verdict import backlog_slope, judge
+from loadtests.bench.verdict import STEP, backlog_slope, judge
 
 
 def stack(capacity: float, verdict: str = "overloaded") -> Callable[[int, float], Probe]:
@@ -85,6 +85,16 @@ def test_a_backlog_that_is_emptied_only_at_the_last_moment_was_growing_all_the_s
     probe = probed(made_run(), lambda n: 0.01 if n < 300 else max(0.01, 4.9 - n / 200))
     assert (probe.done, probe.verdict) == (pytest.approx(200, rel=0.02), "overloaded")
     assert "the backlog grew" in probe.why
+
+
+def test_the_backlog_is_what_is_due_and_not_done_at_each_look(made_run):
+    """Looked at by comparing every task with every look; what was there before the warm-up ended counts, too."""
+    rate, count, waits = 200.0, 1000, [0.3 + (n * 37 % 100) / 50 + n / 900 for n in range(1000)]
+    probe = probed(made_run(warmup=1.0), lambda n: waits[n])
+    lives = [(n / rate, n / rate + waits[n]) for n in range(count)]
+    looks = [1 + step * STEP for step in range(round((lives[-1][0] - 1) // STEP) + 1)]
+    backlog = [(t, sum(begin <= t < end for begin, end in lives)) for t in looks]
+    assert probe.slope == pytest.approx(backlog_slope(backlog), abs=0.2)
 
 
 def test_refusals_are_not_sustained(made_run):

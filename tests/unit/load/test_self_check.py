@@ -3,6 +3,7 @@
 import pytest
 
 from loadtests.analysis.analyse import Asked, analyse
+from loadtests.bench.verdict import judge
 
 
 def test_a_generator_that_kept_up_is_valid(made_run):
@@ -53,3 +54,16 @@ def test_waiting_for_a_stack_that_holds_all_senders_is_not_lateness(made_run):
     assert result.self_check.waited == 2000
     assert result.latency["scheduled_to_finished"].p50 == pytest.approx(0.7, rel=1e-3)
     assert any("waited for a free sender" in note for note in result.notes)
+
+
+def test_a_generator_that_was_lost_makes_a_run_invalid_and_leaves_the_counts(made_run):
+    made = made_run(lost=[{"generator": "there_1", "sent": 1000, "after": 9.5, "of": 2}])
+    made.tasks(2000)
+    assert judge(made.close(), "run", 100.0).verdict == "generator saturated"
+    result = analyse(made.results, Asked())
+    assert result.reasons == [
+        "run: generator there_1 was lost 9.5 s after the start, with 1,000 tasks sent; "
+        "the rest of its share (one of 2) was not sent"
+    ]
+    assert (result.valid, result.throughput.rate, result.latency["scheduled_to_finished"].p50) == (False, None, None)
+    assert (result.ledger.balanced, result.ledger.finished) == (True, 2000)
