@@ -1,0 +1,64 @@
+"""How a time budget is shared: how many candidates begin, how long they run, how often the finalists are repeated."""
+
+from dataclasses import dataclass
+
+from loadtests.tune.halving import width
+from loadtests.tune.measure import LOOK_SECONDS, WARMUP, Lengths
+
+# Seconds, measured on two cores: a stack's start, its app renewed for another candidate, Locust's start and draining.
+START, RENEW, LOCUST = 16.0, 7.0, 5.0
+# Rounds and finalists, the best first. Below four rounds no rank test can tell two candidates apart.
+FINALS = ((6, 6), (5, 6), (5, 5), (4, 5), (4, 4), (4, 3), (4, 2))
+# The least number of candidates for each finalist: fewer, and halving has chosen from nothing.
+FOR_EACH = 3
+# With fewer candidates there is nothing to choose.
+LEAST = 2
+
+
+@dataclass(frozen=True)
+class Form:
+    """`rungs`: runs of each rung of the halving. `final`: of the finalists. `before`, `after`: load around a fault."""
+
+    rungs: tuple[Lengths, ...]
+    final: Lengths
+    rounds: bool  # whether finalists are repeated
+    tries: int  # of a run that is not valid
+    before: str
+    after: str
+    most: int | None = None  # candidates
+
+
+LONG = Form((Lengths(3.0, 0.0), Lengths(3.0, 5.0)), Lengths(3.0, 5.0), rounds=True, tries=2, before="3s", after="8s")
+SHORT = Form((Lengths(2.0, 2.0),), Lengths(2.0, 2.0), rounds=False, tries=1, before="2s", after="4s", most=2)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one task's walk gets: candidates that begin, finalists, and how often these are repeated."""
+
+    candidates: int
+    rounds: int
+    finalists: int
+
+
+def cost(lengths: Lengths) -> float:
+    """Seconds of one evaluation."""
+    latency = LOCUST + WARMUP + lengths.latency if lengths.latency else 0.0
+    return RENEW + LOCUST + WARMUP + lengths.throughput + latency
+
+
+def share(seconds: float, form: Form, most: int) -> Share:
+    """The largest finals that leave candidates enough to choose from. `most`: combinations that there are."""
+    seconds -= LOCUST + LOOK_SECONDS
+    costs = [cost(each) for each in form.rungs]
+    for rounds, finalists in FINALS if form.rounds else ():
+        count = width(seconds - rounds * finalists * cost(form.final), costs)
+        if count >= min(most, FOR_EACH * finalists):
+            return Share(min(count, most), rounds, finalists)
+    return Share(min(max(LEAST, width(seconds, costs)), most, form.most or most), 0, 0)
+
+
+def least(form: Form, walks: int, proofs: float) -> float:
+    """Seconds below which there is nothing to choose: two candidates of each task, in every rung."""
+    one = LOCUST + LOOK_SECONDS + sum(LEAST * cost(each) for each in form.rungs)
+    return START + walks * one + proofs
