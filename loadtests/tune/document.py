@@ -97,7 +97,8 @@ class Proof(_Part):
     def sentence(self) -> str:
         """What it comes to."""
         if not self.told:
-            return f"It can lose {self.can_lose}. " + ("No fault run was made." if self.fault else "")
+            shown = "No fault run was made." if self.fault else "No fault run shows it: the ledger is of tasks."
+            return f"It can lose {self.can_lose}. {shown}"
         seen = f"{self.missing:,} of {self.accepted:,} accepted tasks missing after {self.fault}"
         if self.control_accepted:
             seen += f", {self.control_missing:,} of {self.control_accepted:,} with safe settings"

@@ -4,7 +4,7 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader
 
 from loadtests.tune import show
 from loadtests.tune.document import Tune
@@ -27,7 +27,6 @@ def render(found: Tune, facts: dict[str, Any]) -> str:
     """The document's text."""
     environment = Environment(  # noqa: S701  Markdown
         loader=PackageLoader(__package__, "templates"),
-        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -18,8 +18,8 @@ from loadtests.tune.ground import POOL
 
 # Seconds that are cut off at the start of each run.
 WARMUP = 1.0
-# The first look at a task, of which nothing is known: so many tasks, sent within so many seconds.
-LOOK_TASKS, LOOK_SECONDS = 200, 3.0
+# The first look at a task, of which nothing is known: so many tasks, in so many seconds at most.
+LOOK_TASKS, LOOK_LIMIT = 200, 20.0
 # Tasks of a saturated run, in shares of what is expected to be done: there must always be one waiting.
 ENOUGH = 1.5
 # So many times as many, when all were done within the warm-up; and how often that may happen.
@@ -65,7 +65,7 @@ class Meter:
     def look(self, target: Target) -> None:
         """Learn how long a task takes. Raises PhaseFailed, BadResults."""
         name = "first-look"
-        folder = self._phase(target, name, Phase(name, LOOK_SECONDS, tasks=LOOK_TASKS), sampled=False)
+        folder = self._phase(target, name, Phase(name, LOOK_LIMIT, tasks=LOOK_TASKS), sampled=False)
         with join.database() as db:
             join.view(db, folder)
             row = db.execute(

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from loadtests.tune.halving import width
-from loadtests.tune.measure import LOOK_SECONDS, WARMUP, Lengths
+from loadtests.tune.measure import WARMUP, Lengths
 
-# Seconds, measured on two cores: a stack's start, its app renewed for another candidate, Locust's start and draining.
-START, RENEW, LOCUST = 16.0, 7.0, 5.0
+# Seconds, measured on two cores: a stack's start, its app renewed for another candidate, Locust's start and draining, a
+# first look at a task.
+START, RENEW, LOCUST, LOOK = 16.0, 7.0, 5.0, 8.0
 # Rounds and finalists, the best first. Below four rounds no rank test can tell two candidates apart.
 FINALS = ((6, 6), (5, 6), (5, 5), (4, 5), (4, 4), (4, 3), (4, 2))
 # The least number of candidates for each finalist: fewer, and halving has chosen from nothing.
@@ -49,7 +50,7 @@ def cost(lengths: Lengths) -> float:
 
 def share(seconds: float, form: Form, most: int) -> Share:
     """The largest finals that leave candidates enough to choose from. `most`: combinations that there are."""
-    seconds -= LOCUST + LOOK_SECONDS
+    seconds -= LOOK
     costs = [cost(each) for each in form.rungs]
     for rounds, finalists in FINALS if form.rounds else ():
         count = width(seconds - rounds * finalists * cost(form.final), costs)
@@ -60,5 +61,5 @@ def share(seconds: float, form: Form, most: int) -> Share:
 
 def least(form: Form, walks: int, proofs: float) -> float:
     """Seconds below which there is nothing to choose: two candidates of each task, in every rung."""
-    one = LOCUST + LOOK_SECONDS + sum(LEAST * cost(each) for each in form.rungs)
+    one = LOOK + sum(LEAST * cost(each) for each in form.rungs)
     return START + walks * one + proofs
