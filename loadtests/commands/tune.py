@@ -57,6 +57,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) ->
 @click.option("--result-store", "stores", multiple=True, metavar="URL", help="Try this one too, first of all.")
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Measure nothing: a tune.json or its folder.")
 @click.option("--write", is_flag=True, help="Write the best safe settings into stack.yml; its comments stay.")
+@click.option("--other-machine", is_flag=True, help="Write although it was measured on another machine, and say so.")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Write it as a document as well.")
 @shared.users
 @shared.seed

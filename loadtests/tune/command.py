@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from app.contract import ContractError, load_contract
+from app.settings import SettingsError
 from loadtests.analysis import manifest
 from loadtests.analysis.join import BadResults
 from loadtests.bench.console import BenchConsole
@@ -21,9 +22,9 @@ from loadtests.tune import document, markdown, offer, page, plan, show
 from loadtests.tune.document import BadTune, Tune
 from loadtests.tune.ground import Ground
 from loadtests.tune.plan import LONG, SHORT, Form
-from loadtests.tune.session import Job, Session, jobs
+from loadtests.tune.session import Job, Session, jobs, proofs_cost, stacks_cost
 from loadtests.tune.space import BadSpace
-from loadtests.tune.stores import addresses
+from loadtests.tune.stores import addresses, named
 
 OK, NO_NUMBER, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
 # Seconds that `--short` may take on a machine that is busy; one that is free needs a quarter of them.
@@ -49,7 +50,7 @@ def run(options: dict[str, Any]) -> int:
                 found.interrupted = True
                 _show(found, results, options, console)
             return INTERRUPTED
-        except (ContractError, NoRabbitMQ, BadSpace, CannotChange, CannotTell) as error:
+        except (ContractError, SettingsError, NoRabbitMQ, BadSpace, CannotChange, CannotTell) as error:
             console.say(f"Error: {error}")
             return BAD_INPUT
         except (PhaseFailed, StackError, BadResults, OSError) as error:
@@ -69,11 +70,10 @@ def _session(
     contract = load_contract(source)
     todo = jobs(options, contract)
     budget = SHORT_BUDGET if options["short"] else options["budget"]
-    with addresses(options["stores"], any(job.keeps for job in todo)) as (stores, notes):
+    with addresses(options["stores"] or named(), any(job.keeps for job in todo)) as (stores, notes):
         for job in todo:
             job.prepare(contract, stores, options["axes"], form)
-        proofs = Session.proofs_cost(form, todo)
-        needed = plan.least(form, len(todo), proofs)
+        needed = plan.least(form, len(todo), stacks_cost(todo) + proofs_cost(form, todo))
         if budget < needed:
             raise BadSpace(
                 f"--budget {budget:g}s is too short for even one rung of two candidates: at least {needed:,.0f}s"
@@ -125,4 +125,4 @@ def _hand_on(found: Tune, results: Path, options: dict[str, Any]) -> int:
             click.echo(f"Error: {options['markdown']}: {error.strerror}", err=True)
             return BAD_INPUT
         click.echo(f"written: {options['markdown']}")
-    return offer.stack_file(options["stack"], found, options["write"])
+    return offer.stack_file(options["stack"], found, results, options["write"], options["other_machine"])

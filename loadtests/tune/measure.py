@@ -18,8 +18,10 @@ from loadtests.tune.ground import POOL
 
 # Seconds that are cut off at the start of each run.
 WARMUP = 1.0
-# The first look at a task, of which nothing is known: so many tasks, in so many seconds at most.
-LOOK_TASKS, LOOK_LIMIT = 200, 20.0
+# The first look at a task, of which nothing is known: so many tasks.
+LOOK_TASKS = 200
+# Seconds for a saturated run with its draining: it ends with its tasks, unless the candidate is very slow.
+LIMIT = 120.0
 # Tasks of a saturated run, in shares of what is expected to be done: there must always be one waiting.
 ENOUGH = 1.5
 # So many times as many, when all were done within the warm-up; and how often that may happen.
@@ -65,7 +67,7 @@ class Meter:
     def look(self, target: Target) -> None:
         """Learn how long a task takes. Raises PhaseFailed, BadResults."""
         name = "first-look"
-        folder = self._phase(target, name, Phase(name, LOOK_LIMIT, tasks=LOOK_TASKS), sampled=False)
+        folder = self._phase(target, name, Phase(name, LIMIT, tasks=LOOK_TASKS), sampled=False)
         with join.database() as db:
             join.view(db, folder)
             row = db.execute(
@@ -78,9 +80,8 @@ class Meter:
 
     def throughput(self, target: Target, candidate: Candidate, name: str, seconds: float, into: Measured) -> None:
         """Fill in throughput, memory, and what became of the tasks."""
-        length = WARMUP + seconds
         for number in range(1, TRIES + 1):
-            phase = Phase(THROUGHPUT, length, tasks=self.pace.tasks(candidate, length))
+            phase = Phase(THROUGHPUT, LIMIT, tasks=self.pace.tasks(candidate, WARMUP + seconds))
             folder = self._phase(target, f"{name}/{THROUGHPUT}{f'-{number}' if number > 1 else ''}", phase)
             result = _account(folder, into)
             if into.reasons:
@@ -122,11 +123,13 @@ class Meter:
 
 def _account(folder: Path, into: Measured) -> Result:
     result = analyse(folder, Asked())
+    into.reasons += result.reasons
+    if any(phase.get("ended") is None for phase in join.phases(folder)):
+        return result  # nobody followed its tasks to their end
     book = result.ledger
     into.accepted += book.accepted
     into.missing += book.missing
     into.duplicated += book.duplicated
-    into.reasons += result.reasons
     return result
 
 

@@ -6,6 +6,7 @@ import click
 
 from app.contract import ContractError, parse_contract
 from loadtests import stack_file as files
+from loadtests.analysis import manifest
 from loadtests.stack_file import CannotChange
 from loadtests.tune.candidate import stack_text
 from loadtests.tune.document import Tune, Walk
@@ -13,8 +14,17 @@ from loadtests.tune.document import Tune, Walk
 OK, BAD_INPUT = 0, 2
 
 
-def stack_file(source: Path, found: Tune, write: bool) -> int:
+def stack_file(source: Path, found: Tune, results: Path, write: bool, other_machine: bool) -> int:
     """Show it, and with `write` write it; the exit code. Of several tasks in one pool, the first decides."""
+    here = manifest.machines({"host": manifest.host()})
+    if found.machines[:1] != here[:1]:
+        told = f"measured on {', '.join(found.machines) or 'an unknown machine'}; this is {', '.join(here)}"
+        if write and not other_machine:
+            click.echo(
+                f"Error: {told}. Run `warren tune` here, or say --other-machine when that one is meant", err=True
+            )
+            return BAD_INPUT
+        click.echo(f"note: {told}")
     pools: dict[str, Walk] = {}
     for walk in found.walks:
         if walk.best and pools.setdefault(walk.pool, walk) is not walk and walk.best != pools[walk.pool].best:
@@ -38,7 +48,7 @@ def stack_file(source: Path, found: Tune, write: bool) -> int:
         return OK
     click.echo(files.difference(before, after, source, "tuned"))
     if not write:
-        click.echo(f"not written; --from {found.run} --write changes {source}")
+        click.echo(f"not written; warren tune --from {results} --write changes {source}")
         return OK
     files.write(source, after)
     click.echo(f"written: {source}")

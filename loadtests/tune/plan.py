@@ -26,11 +26,30 @@ class Form:
     tries: int  # of a run that is not valid
     before: str
     after: str
+    drain: float  # seconds without a task that ended, after which those of a fault run count as missing
     most: int | None = None  # candidates
 
 
-LONG = Form((Lengths(3.0, 0.0), Lengths(3.0, 5.0)), Lengths(3.0, 5.0), rounds=True, tries=2, before="3s", after="8s")
-SHORT = Form((Lengths(2.0, 2.0),), Lengths(2.0, 2.0), rounds=False, tries=1, before="2s", after="4s", most=2)
+LONG = Form(
+    rungs=(Lengths(3.0, 0.0), Lengths(3.0, 5.0)),
+    final=Lengths(3.0, 5.0),
+    rounds=True,
+    tries=2,
+    before="3s",
+    after="8s",
+    # Workers that lost their broker are back within some seconds.
+    drain=20.0,
+)
+SHORT = Form(
+    rungs=(Lengths(2.0, 2.0),),
+    final=Lengths(2.0, 2.0),
+    rounds=False,
+    tries=1,
+    before="2s",
+    after="4s",
+    drain=5.0,
+    most=2,
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +78,10 @@ def share(seconds: float, form: Form, most: int) -> Share:
     return Share(min(max(LEAST, width(seconds, costs)), most, form.most or most), 0, 0)
 
 
-def least(form: Form, walks: int, proofs: float) -> float:
-    """Seconds below which there is nothing to choose: two candidates of each task, in every rung."""
+def least(form: Form, walks: int, around: float) -> float:
+    """Seconds below which there is nothing to choose: two candidates of each task, in every rung.
+
+    `around`: those that stacks and fault runs take.
+    """
     one = LOOK + sum(LEAST * cost(each) for each in form.rungs)
-    return START + walks * one + proofs
+    return around + walks * one

@@ -19,10 +19,8 @@ from loadtests.tune.space import Corner
 
 # Seconds for which a broker answers nothing before it dies, as a machine does that hangs and is then switched off.
 HANG = 1.5
-# Give up on tasks after so many idle seconds: workers that lost their broker come back within a few.
-DRAIN = 12.0
-# Seconds that a run takes beyond its load: renewed processes, Locust's start, and draining of what is lost.
-AROUND = 26.0
+# Seconds that a run takes beyond its load and its draining: renewed processes, Locust's start, a broker's.
+AROUND = 12.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +80,7 @@ class Trial:
     rate: float
     before: str
     after: str
+    drain: float
     status: Callable[[str], None]
     tick: Callable[[str], Tick]
 
@@ -93,7 +92,7 @@ class Trial:
         )
         folder = self.results / name
         folder.mkdir(parents=True)
-        load = Load(target.url, target.token, users=self.load.users, seed=self.load.seed, drain=DRAIN)
+        load = Load(target.url, target.token, users=self.load.users, seed=self.load.seed, drain=self.drain)
         hands = Hands(target.local, self.contract)
         return play(name, schedule, hands, load, self.contract, folder, self.run, self.status, self.tick(name))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.contract import Contract
+from app.units import parse_duration
 from loadtests.analysis import manifest
 from loadtests.analysis.join import BadResults
 from loadtests.bench.console import BenchConsole
@@ -55,9 +56,12 @@ class Job:
         cores = os.cpu_count() or 1
         names = list(stores) if self.keeps else [NO_RESULTS]
         self.first = present(contract, self.pool, names[0])
+        if not form.rounds:  # the short form has one stack and one fault
+            one: dict[str, list[str]] = {"queue_type": [self.first.queue_type], "confirms": ["on"]}
+            given = one | given
+        # A task that keeps no result has nothing to choose there.
+        given = {axis: values for axis, values in given.items() if self.keeps or axis != "results"}
         self.axes = space.restricted(space.axes(contract, self.pool, cores, names), given)
-        if not form.rounds:  # the short form is one stack, and little else
-            self.axes |= {"queue_type": [self.first.queue_type], "confirms": ["on"]}
         self.can, self.left_out = space.legal(self.axes, contract, self.pool, cores)
         if not [each for each in self.can if each != self.first]:
             raise space.BadSpace(f"{self.task}: no other combination can work: {'; '.join(self.left_out)}")
@@ -74,6 +78,19 @@ def jobs(options: dict[str, Any], contract: Contract) -> list[Job]:
     return found
 
 
+def stacks_cost(todo: list[Job]) -> float:
+    """Seconds in which all stacks start: one for each queue type."""
+    return plan.START * max(len(job.axes["queue_type"]) for job in todo)
+
+
+def proofs_cost(form: Form, todo: list[Job]) -> float:
+    """Seconds that the fault runs take."""
+    faults = [danger.fault.do for corner in _corners(todo) if (danger := safety.DANGERS[corner]).fault]
+    controls = len(set(faults)) if form.rounds else 0
+    load = parse_duration(form.before) + parse_duration(form.after) + safety.AROUND
+    return (len(faults) + controls) * load + len(faults) * form.drain
+
+
 class Session:
     """`found` grows as it goes."""
 
@@ -84,25 +101,16 @@ class Session:
         self.ends = time.monotonic() + found.budget
         self.numbers = 0
 
-    @staticmethod
-    def proofs_cost(form: Form, todo: list[Job]) -> float:
-        """Seconds that the fault runs take."""
-        shown = [corner for corner in _corners(todo) if safety.DANGERS[corner].fault]
-        if not form.rounds:
-            return len(shown) * safety.AROUND
-        faults = {danger.fault.do for corner in shown if (danger := safety.DANGERS[corner]).fault}
-        return (len(shown) + len(faults)) * safety.AROUND
-
     def left(self) -> float:
         return self.ends - time.monotonic()
 
     def tune(self, todo: list[Job]) -> None:
         """Every walk, then the proofs. Raises StackError, PhaseFailed, BadResults where nothing can go on."""
         began = time.monotonic()
-        proofs = self.proofs_cost(self.form, todo)
+        proofs, stacks = proofs_cost(self.form, todo), stacks_cost(todo)
         try:
             for number, job in enumerate(todo):
-                seconds = (self.left() - proofs - (plan.START if number == 0 else 0)) / (len(todo) - number)
+                seconds = (self.left() - proofs - (0 if number else stacks)) / (len(todo) - number)
                 self._walk(job, f"{number + 1}-{job.task}", time.monotonic() + seconds)
             self._prove(todo)
         finally:
@@ -158,6 +166,7 @@ class Session:
             rate=FAULT_RATE,
             before=self.form.before,
             after=self.form.after,
+            drain=self.form.drain,
             status=self.console.status,
             tick=self.console.tick,
         )
@@ -171,14 +180,13 @@ class Session:
             if fault is None or twin is None:
                 continue
             self.console.say(f"what {corner} loses when {proof.fault}: {twin}")
-            book = trial.play(corner, fault, self.ground.target(twin, job.pool)).ledger
-            proof.accepted, proof.missing = book.accepted, book.missing
+            came = trial.play(corner, fault, self.ground.target(twin, job.pool))
+            proof.told, proof.accepted, proof.missing = bool(came.began), came.ledger.accepted, came.ledger.missing
             if self.form.rounds:
                 if fault.do not in controls:
                     control = trial.play(f"safe-{fault.do}", fault, self.ground.target(base, job.pool)).ledger
                     controls[fault.do] = control.accepted, control.missing
                 proof.control_accepted, proof.control_missing = controls[fault.do]
-            proof.told = True
             self.console.say(proof.sentence)
             document.write(self.ground.results, self.found)
 
@@ -240,12 +248,16 @@ class _One:
     def evaluate(self, candidate: Candidate, rung: int, lengths: Lengths) -> Measured:
         """Measure, and once more in its place when the run is not valid. Told and kept."""
         session = self.session
+        lost = twice = accepted = 0
         for attempt in range(session.form.tries):
             found = self._measure(candidate, rung, lengths)
+            # What a run lost is lost, whether its times are valid or not.
+            accepted, lost, twice = accepted + found.accepted, lost + found.missing, twice + found.duplicated
             again = f"; {'run again' if attempt + 1 < session.form.tries else 'not told'}" if found.reasons else ""
             session.console.say(f"{candidate}: {_said(found, self.walk.percentile)}{again}")
             if not found.reasons:
                 break
+        found.accepted, found.missing, found.duplicated = accepted, lost, twice
         self.walk.measured.append(found)
         document.write(session.ground.results, session.found)
         return found

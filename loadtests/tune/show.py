@@ -41,8 +41,9 @@ def title(walk: Walk) -> str:
 def table(walk: Walk) -> Table:
     """The fastest candidates, and the present one in any case."""
     shown = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
-    for name in ("settings", "tasks/s", walk.percentile, "memory", "runs", "could lose"):
-        shown.add_column(name, justify="right" if name not in ("settings", "could lose") else "left", no_wrap=True)
+    for name in ("settings", "tasks/s", walk.percentile, "MiB", "runs", "could lose"):
+        words = name in ("settings", "could lose")
+        shown.add_column(name, justify="left" if words else "right", no_wrap=not words)
     rows = walk.standings[:MOST]
     rows += [each for each in walk.standings[MOST:] if each.candidate in (walk.present, walk.best)]
     for each in rows:
@@ -54,7 +55,7 @@ def row(each: Standing, walk: Walk) -> list[str]:
     """One candidate's cells."""
     marks = ("▸ " if each.candidate == walk.best else "") + ("(now) " if each.candidate == walk.present else "")
     rate = "not told" if each.throughput is None else f"{each.throughput:,.0f}"
-    held = "–" if each.memory is None else f"{each.memory:,.0f} MiB"
+    held = "–" if each.memory is None else f"{each.memory:,.0f}"
     return [f"{marks}{each.candidate}", rate, tail(each), held, str(each.runs), ", ".join(each.corners)]
 
 

@@ -1,5 +1,6 @@
 """Result stores to choose from: SQLite, rpc://, a private Valkey or Redis where one is installed, those of the user."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -12,14 +13,23 @@ from urllib.parse import urlsplit
 from celery import Celery
 
 from app.celery_app import TASK_MODULES
+from app.settings import read_secret
 from loadtests.local.child import die_with_parent
 from loadtests.local.ports import LOOPBACK, free_ports
+from loadtests.local.processes import RESULTS
 from loadtests.tune.candidate import NO_RESULTS, SQLITE
-from loadtests.tune.space import RPC
+from loadtests.tune.space import RPC, BadSpace
 
 PROGRAMS = ("valkey-server", "redis-server")
 NAME = "redis"
+KINDS = (NAME, "rediss", SQLITE, "postgresql", "mysql", RPC)
 SECONDS = 10.0
+
+
+def named() -> tuple[str, ...]:
+    """What our own environment names as the store of results. Raises SettingsError."""
+    url, file = (os.environ.get(variable) for variable in RESULTS)
+    return (url,) if url else (read_secret(Path(file), RESULTS[1]),) if file else ()
 
 
 def keeps_results(task: str) -> bool:
@@ -84,6 +94,8 @@ def _listens(port: int) -> bool:
 
 
 def _name(address: str, number: int) -> str:
-    """A short name without secrets: the kind of address, and a number from the second on."""
+    """A short name without secrets: the kind of address, and a number from the second on. Raises BadSpace."""
     kind = urlsplit(address).scheme.removeprefix("db+").partition("+")[0].replace("valkey", "redis")
+    if kind not in KINDS:
+        raise BadSpace(f"--result-store {kind}…: an address of one of these is wanted: {', '.join(KINDS)}")
     return f"{kind}-{number + 1}" if number else kind

@@ -112,7 +112,14 @@ PROOFS = [
 
 
 def tuned(*walks: Walk, **more: Any) -> Tune:
-    values: dict[str, Any] = {"run": "r", "started": 1.0, "seconds": 600, "budget": 600, "seed": 1, "machines": ["m"]}
+    values: dict[str, Any] = {
+        "run": "r",
+        "started": 1.0,
+        "seconds": 600,
+        "budget": 600,
+        "seed": 1,
+        "machines": manifest.machines({"host": manifest.host()}),
+    }
     return Tune(**values | {"stack": "stack.yml", "walks": list(walks), "proofs": PROOFS, "notes": ["a note"]} | more)
 
 
@@ -142,7 +149,7 @@ def test_the_document_has_every_figure_from_the_run():
     facts = manifest.manifest(None, stack, ["/usr/bin/warren", "tune", "--matrix"])
     text = markdown.render(found, facts)
     for figure in (
-        "| ▸ 2 × threads -c 16, prefetch 32, quorum | 151 | 10.0 ms | 100 MiB | 6 |  |",
+        "| ▸ 2 × threads -c 16, prefetch 32, quorum | 151 | 10.0 ms | 100 | 6 |  |",
         "| (now) 2 × threads -c 8, prefetch 16, quorum | 100 |",
         "| 2 × threads -c 16, prefetch 32, quorum, early ack | 302 |",
         "| early-ack | 1,210 | 37 | 0 | 37 of 1,210",
@@ -212,6 +219,10 @@ def test_bad_tune_files_are_refused_with_the_cure(warren: Callable[..., Result],
         path.write_text(text)
         refused = warren("--from", str(path), "--write")
         assert (refused.exit_code, complaint in refused.output) == (2, True), refused.output
+    path.write_text(json.dumps(json.loads(whole) | {"machines": ["elsewhere"]}))
+    elsewhere = warren("--from", str(path), "--write")
+    assert (elsewhere.exit_code, "measured on elsewhere; this is" in elsewhere.output) == (2, True), elsewhere.output
+    assert "+    concurrency: 16" in warren("--from", str(path)).output
     nothing = warren("--from", "nowhere")
     assert (nothing.exit_code, "`warren tune` writes one" in nothing.output) == (2, True)
     assert (tmp_path / "stack.yml").read_text() == STACK.read_text()
@@ -232,6 +243,7 @@ def test_bad_tune_files_are_refused_with_the_cure(warren: Callable[..., Result],
         (["--axis", "processes=2", "--axis", "kind=solo", "--axis", "concurrency=1", "--axis", "prefetch=64",
           "--axis", "queue_type=quorum", "--axis", "ack=late", "--axis", "confirms=on"], "no other combination"),
         (["--stack", "nowhere.yml"], "cannot be read"),
+        (["--task", "add", "--result-store", "mongodb://me:secret@h"], "--result-store mongodb…: an address of one of"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_before_anything_starts(
