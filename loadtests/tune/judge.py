@@ -67,16 +67,17 @@ def together(last: Iterable[Measured], one: Candidate, other: Candidate) -> Roun
 
 
 def _standing(candidate: Candidate, runs: list[Measured], percentile: str) -> Standing:
-    # The repeated runs alone, where there are any: they are longer, and all of one length.
-    runs = [each for each in runs if each.rung == FINAL] or runs
+    # The repeated runs alone, where there are any: they were made in turn. Latency may have been read before only.
     valid = [each for each in runs if each.throughput is not None]
+    tails = [each for each in valid if each.rung == FINAL and each.latency] or valid
+    valid = [each for each in valid if each.rung == FINAL] or valid
     return Standing(
         candidate=candidate,
         corners=runs[0].corners,
         runs=len(valid),
         throughput=_median(each.throughput for each in valid),
-        tail=_median(each.latency.get(percentile) for each in valid),
-        carries=next((each.carries for each in reversed(valid) if each.carries is not None), None),
+        tail=_median(each.latency.get(percentile) for each in tails),
+        carries=next((each.carries for each in reversed(tails) if each.carries is not None), None),
         memory=_median(each.memory for each in valid),
     )
 

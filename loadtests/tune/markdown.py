@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader
 
 from loadtests.tune import show
 from loadtests.tune.document import Tune
-from loadtests.tune.plan import FINALS
+from loadtests.tune.plan import ROUNDS
 from loadtests.tune.session import SHARE
 
 TEMPLATE = "tuning.md"
@@ -40,7 +40,7 @@ def render(found: Tune, facts: dict[str, Any]) -> str:
         show=show,
         most=MOST,
         share=SHARE,
-        rounds=FINALS[-1][0],
+        rounds=ROUNDS,
     )
 
 

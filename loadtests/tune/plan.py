@@ -1,6 +1,6 @@
 """How a time budget is shared: how many candidates begin, how long they run, how often the finalists are repeated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadtests.tune.halving import width
 from loadtests.tune.measure import WARMUP, Lengths
@@ -9,7 +9,10 @@ from loadtests.tune.measure import WARMUP, Lengths
 # first look at a task.
 START, RENEW, LOCUST, LOOK = 16.0, 7.0, 5.0, 8.0
 # Rounds and finalists, the best first. Below four rounds no rank test can tell two candidates apart.
-FINALS = ((6, 6), (5, 6), (5, 5), (4, 5), (4, 4), (4, 3), (4, 2))
+ROUNDS = 4
+FINALS = ((6, 6), (5, 6), (ROUNDS, 6), (ROUNDS, 5), (ROUNDS, 4), (ROUNDS, 3), (ROUNDS, 2))
+# Time that is left over goes into more rounds, up to so many: they tell smaller differences.
+MOST_ROUNDS = 12
 # The least number of candidates for each finalist: fewer, and halving has chosen from nothing.
 FOR_EACH = 3
 # With fewer candidates there is nothing to choose.
@@ -54,11 +57,12 @@ SHORT = Form(
 
 @dataclass(frozen=True)
 class Share:
-    """What one task's walk gets: candidates that begin, finalists, and how often these are repeated."""
+    """What one task's walk gets: candidates that begin, finalists, and how often and how these are repeated."""
 
     candidates: int
-    rounds: int
-    finalists: int
+    rounds: int = 0
+    finalists: int = 0
+    final: Lengths = Lengths(0.0, 0.0)  # noqa: RUF009  frozen
 
 
 def cost(lengths: Lengths) -> float:
@@ -71,11 +75,13 @@ def share(seconds: float, form: Form, most: int) -> Share:
     """The largest finals that leave candidates enough to choose from. `most`: combinations that there are."""
     seconds -= LOOK
     costs = [cost(each) for each in form.rungs]
-    for rounds, finalists in FINALS if form.rounds else ():
-        count = width(seconds - rounds * finalists * cost(form.final), costs)
+    # With little time the finalists' throughput alone is repeated.
+    finals = [(*each, form.final) for each in FINALS] + [(*FINALS[-1], replace(form.final, latency=0.0))]
+    for rounds, finalists, final in finals if form.rounds else ():
+        count = width(seconds - rounds * finalists * cost(final), costs)
         if count >= min(most, FOR_EACH * finalists):
-            return Share(min(count, most), rounds, finalists)
-    return Share(min(max(LEAST, width(seconds, costs)), most, form.most or most), 0, 0)
+            return Share(min(count, most), rounds, finalists, final)
+    return Share(min(max(LEAST, width(seconds, costs)), most, form.most or most))
 
 
 def least(form: Form, walks: int, around: float) -> float:

@@ -205,12 +205,12 @@ class _One:
         session, walk, form = self.session, self.walk, self.session.form
         contract, seed = session.ground.contract, session.found.seed
         chosen = space.draw(self.job.can, walk.present, share.candidates, seed, contract)
-        finals = f", then {share.rounds} rounds of {share.finalists} finalists" if share.rounds else ""
+        finals = f", then at least {share.rounds} rounds of {share.finalists} finalists" if share.rounds else ""
         session.console.say(
             f"{len(chosen)} of {walk.combinations:,} combinations that can work "
             f"({sum(walk.left_out.values()):,} cannot){finals}"
         )
-        reserved = share.rounds * share.finalists * plan.cost(form.final)
+        reserved = share.rounds * share.finalists * plan.cost(share.final)
         ranked = halve(
             chosen,
             lambda candidate, rung: judge.score(
@@ -223,7 +223,7 @@ class _One:
             keep=[walk.present],
         )
         if share.rounds:
-            self._finals(self._finalists(ranked, share.finalists), share.rounds)
+            self._finals(self._finalists(ranked, share.finalists), share.final)
 
     def left(self) -> float:
         return self.ends - time.monotonic()
@@ -236,14 +236,16 @@ class _One:
         chosen = [self.walk.present, best, *safe[1:2], *space.twins(best, self.job.axes, contract), *safe[2:]]
         return list(dict.fromkeys(chosen))[:count]
 
-    def _finals(self, finalists: list[Candidate], rounds: int) -> None:
+    def _finals(self, finalists: list[Candidate], final: Lengths) -> None:
+        """All in turn, as often as there is time for."""
         rng = random.Random(self.session.found.seed)  # noqa: S311  an order, not a secret
-        for number in range(rounds):
-            if self.left() < len(finalists) * plan.cost(self.session.form.final):
-                self.session.console.say(f"time is up after {number} of {rounds} rounds of the finalists")
+        seconds, began = plan.cost(final) * len(finalists), time.monotonic()
+        for number in range(1, plan.MOST_ROUNDS + 1):
+            if self.left() < seconds:
                 return
             for candidate in rng.sample(finalists, len(finalists)):
-                self.evaluate(candidate, FINAL, self.session.form.final)
+                self.evaluate(candidate, FINAL, final)
+            seconds = (time.monotonic() - began) / number
 
     def evaluate(self, candidate: Candidate, rung: int, lengths: Lengths) -> Measured:
         """Measure, and once more in its place when the run is not valid. Told and kept."""

@@ -87,14 +87,16 @@ def test_a_budget_is_shared_between_candidates_and_the_repeats_of_finalists():
     for minutes in (3, 5, 10, 20, 60):
         given = share(minutes * 60, LONG, 1000)
         halving = sum(given.candidates / 2**rung * cost(each) for rung, each in enumerate(LONG.rungs))
-        finals = given.rounds * given.finalists * cost(LONG.final)
+        finals = given.rounds * given.finalists * cost(given.final)
         assert halving + finals <= minutes * 60 + cost(LONG.rungs[0])
         assert given.candidates >= 2
     # A longer budget has better finals, and never fewer rounds than can tell anything.
     assert share(3 * 60, LONG, 1000).rounds == 0
     assert [share(minutes * 60, LONG, 1000).rounds >= 4 for minutes in (10, 20, 60)] == [True] * 3
-    assert share(20 * 60, LONG, 1000).finalists < share(60 * 60, LONG, 1000).finalists
+    assert share(10 * 60, LONG, 1000).finalists < share(60 * 60, LONG, 1000).finalists
     assert share(60 * 60, LONG, 5).candidates == 5
+    # With little time for finals, throughput alone is repeated.
+    assert (share(5.5 * 60, LONG, 1000).final.latency, share(20 * 60, LONG, 1000).final) == (0.0, LONG.final)
     assert share(1e6, SHORT, 1000).candidates == 2
     assert least(LONG, 4, 100) > least(LONG, 1, 100) > least(SHORT, 1, 0)
 

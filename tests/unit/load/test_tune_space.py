@@ -142,6 +142,15 @@ def test_what_cannot_be_changed_in_place_is_said():
         changed(text, STACK, {"pools.other": {"prefetch": 1}})
 
 
+def test_what_another_pool_would_change_with_is_not_changed():
+    text = TEXT.replace("  fast:\n    kind", "  fast: &fast\n    kind").replace(
+        "stop:\n", "  more:\n    <<: *fast\n    queues: [fast]\nstop:\n"
+    )
+    assert parse_contract(text, STACK).pools["more"].prefetch == 64
+    with pytest.raises(CannotChange, match=r"pools\.fast\.prefetch cannot be changed alone"):
+        changed(text, STACK, {"pools.fast": {"prefetch": 8}})
+
+
 def test_the_environment_says_what_is_unsafe_and_says_so_when_nothing_is():
     assert environment(NOW, {}) == {"WARREN_UNSAFE": ""}
     both = Candidate(**NOW.model_dump() | {"ack": "early", "confirms": "off", "results": "redis"})
