@@ -44,13 +44,13 @@ LONG = Form(
     drain=20.0,
 )
 SHORT = Form(
-    rungs=(Lengths(2.0, 2.0),),
-    final=Lengths(2.0, 2.0),
+    rungs=(Lengths(2.0, 0.0),),
+    final=Lengths(2.0, 0.0),
     rounds=False,
     tries=1,
     before="2s",
-    after="4s",
-    drain=5.0,
+    after="3s",
+    drain=4.0,
     most=2,
 )
 

@@ -5,10 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from loadtests.tune.document import Tune
+from loadtests.bench.locust_run import Load
+from loadtests.bench.target import Target
+from loadtests.local.stack import LocalStack
+from loadtests.tune.candidate import Candidate
+from loadtests.tune.document import Measured, Tune
+from loadtests.tune.measure import Meter
 
-from .conftest import LIMIT, ROOT
+from .conftest import LIMIT, ROOT, TOKEN
 
+# Loads can be long on a machine that is busy; the command has a bound of its own.
+PATIENCE = 4 * LIMIT
 TUNE = [sys.executable, "-m", "loadtests.cli", "tune", "--short", "--axis", "kind=solo,threads"]
 
 
@@ -18,7 +25,7 @@ def test_two_candidates_and_a_loss_that_is_proven(tmp_path: Path):
     # What our own environment says must not reach the safe candidates.
     environment |= {"STACK_FILE": str(tmp_path / "stack.yml"), "WARREN_UNSAFE": "early-ack"}
     words = [*TUNE, "--markdown", "tuning.md"]
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=3 * LIMIT)
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     said = done.stdout + done.stderr
     (path,) = tmp_path.glob("results/*/tune.json")
     found = Tune.model_validate_json(path.read_text())
@@ -42,3 +49,21 @@ def test_two_candidates_and_a_loss_that_is_proven(tmp_path: Path):
     assert proof.sentence in (path.parent / "tune.html").read_text()
     assert proof.sentence in (tmp_path / "tuning.md").read_text()
     assert not list(tmp_path.glob(".warren/bench/*"))
+
+
+def test_a_task_is_learnt_and_its_latency_read_at_the_rate_that_is_asked(stack: LocalStack, tmp_path: Path):
+    candidate = Candidate(kind="threads", processes=2, concurrency=8, prefetch=16, queue_type="quorum")
+    meter = Meter(Load("", what=("--task", "sleep", "--args", "[0.05]")), tmp_path, "r", lambda _: lambda *_: None)
+    target = Target(stack.url, TOKEN, {})
+    meter.look(target)
+    # A slot needs that long for a task at least, so that sixteen carry no more than 320 a second.
+    assert meter.pace.service >= 0.05
+    assert 0 < meter.pace.tasks(candidate, 1.0) <= 1.5 * 320 + 1
+    found = Measured(candidate=candidate, corners=[], rung=1, throughput=100.0)
+    meter.latency(target, "one", 3.0, 40.0, found)
+    assert found.carries and found.missing == 0 and 60 < found.accepted < 250
+    assert found.reasons or (found.latency["p50"] or 0) >= 0.05
+    # What it cannot carry is not flooded.
+    slow = Measured(candidate=candidate, corners=[], rung=1, throughput=39.0)
+    meter.latency(target, "other", 3.0, 40.0, slow)
+    assert (slow.carries, slow.accepted, (tmp_path / "other").exists()) == (False, 0, False)
