@@ -27,11 +27,11 @@ def pareto(walk: Walk) -> dict[str, Any] | None:
     ]
     if not rows:
         return None
-    x = alt.X("throughput:Q", title="tasks a second, saturated", scale=alt.Scale(zero=False, nice=True))
+    x = alt.X("throughput:Q", title="tasks a second, saturated", scale=alt.Scale(zero=False, nice=False, padding=24))
     y = alt.Y(
         "tail:Q",
         title=f"{walk.percentile} at {walk.rate:g} tasks/s",
-        scale=alt.Scale(type="log"),
+        scale=alt.Scale(type="log", nice=False, padding=24),
         axis=alt.Axis(labelExpr=DURATION, tickCount=5),
     )
     colour = alt.Color(

@@ -1,6 +1,7 @@
 """The matrix: which settings there are to choose from, which combinations can work, and which of them to try."""
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import product
@@ -18,6 +19,7 @@ MOST_CHILDREN = 8
 # Of the combinations that are tried, the share that gives up some safety.
 UNSAFE = 0.25
 RPC = "rpc"
+_NUMBERS = re.compile(r"\d+")
 
 
 class BadSpace(ValueError):
@@ -62,9 +64,13 @@ def restricted(found: Axes, given: Mapping[str, list[str]]) -> Axes:
 
 
 def legal(found: Axes, contract: Contract, pool: str, cores: int) -> tuple[list[Candidate], dict[str, int]]:
-    """Every combination that can work; and why the others are left out, with how many each reason is true of."""
+    """Every combination that can work; and why the others are left out, with how many.
+
+    Reasons that differ in their numbers only are one, told by its first example.
+    """
     can: list[Candidate] = []
     left_out: Counter[str] = Counter()
+    examples: dict[str, str] = {}
     judged: dict[tuple[Any, ...], str | None] = {}
     for values in product(*found.values()):
         candidate = Candidate(**dict(zip(found, values, strict=True)))
@@ -73,7 +79,7 @@ def legal(found: Axes, contract: Contract, pool: str, cores: int) -> tuple[list[
         if seen not in judged:
             judged[seen] = _too_many(candidate, cores) or refusal(contract, pool, candidate)
         if why := judged[seen]:
-            left_out[why] += 1
+            left_out[examples.setdefault(_NUMBERS.sub("#", why), why)] += 1
         else:
             can.append(candidate)
     return can, dict(left_out.most_common())

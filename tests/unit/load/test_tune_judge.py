@@ -156,7 +156,7 @@ def test_the_document_has_every_figure_from_the_run():
         "| rpc | – | – | – | It can lose results. No fault run shows it",
         "RabbitMQ 9.9.9 on Erlang 77",
         "$ warren tune --matrix\n",
-        "3 combinations: it is too long",
+        "3 combinations, such as: it is too long",
         "10 minutes: ",
         "A note.",
     ):
