@@ -3,6 +3,7 @@
 Tools that take a module find it here too: `celery -A app.celery_app inspect ping`.
 """
 
+import logging
 import os
 from functools import cache
 from typing import Any
@@ -18,6 +19,8 @@ from app.contract import Contract, load_contract
 from app.results import BACKENDS, result_settings
 from app.settings import Settings
 
+log = logging.getLogger(__name__)
+
 TASK_MODULES = ("app.tasks.arithmetic", "app.tasks.dogs", "app.tasks.downloads", "app.tasks.load")
 # Seconds to connect.
 CONNECT_TIMEOUT = 4.0
@@ -30,13 +33,17 @@ PUBLISH_RETRIES = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2
 def create_app(contract: Contract, settings: Settings, address: BrokerAddress) -> Celery:
     """A Celery app for this stack. Nothing is connected yet."""
     transport.install()
+    if settings.warren_unsafe:
+        log.warning(
+            "WARREN_UNSAFE=%s: tasks can get lost; only for measuring", ",".join(sorted(settings.warren_unsafe))
+        )
     app = Celery(
         "warren", task_cls="app.worker.request:Task", control="app.remote_control:Control", set_as_current=True
     )
     app.conf.update(
-        _broker(contract, address)
+        _broker(contract, address, confirms="no-confirms" not in settings.warren_unsafe)
         | _queues(contract)
-        | _tasks(contract)
+        | _tasks(acks_late="early-ack" not in settings.warren_unsafe)
         | _worker(contract)
         | result_settings(contract, settings)
     )
@@ -61,7 +68,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(name)
 
 
-def _broker(contract: Contract, address: BrokerAddress) -> dict[str, Any]:
+def _broker(contract: Contract, address: BrokerAddress, confirms: bool) -> dict[str, Any]:
     return {
         "broker_url": address.url,
         "broker_use_ssl": address.celery_ssl(),
@@ -76,7 +83,7 @@ def _broker(contract: Contract, address: BrokerAddress) -> dict[str, Any]:
         # Without confirms a message that the broker never stored counts as sent. The read timeout bounds the waits that
         # Celery leaves open, for a confirm or for the end of a channel: a broker that blocks publishers reads nothing
         # from them any more.
-        "broker_transport_options": {"confirm_publish": True, "read_timeout": READ_TIMEOUT},
+        "broker_transport_options": {"confirm_publish": confirms, "read_timeout": READ_TIMEOUT},
         "task_publish_retry": True,
         "task_publish_retry_policy": PUBLISH_RETRIES,
         # Celery takes the delay queues to be quorum whatever the others are.
@@ -106,7 +113,7 @@ def _queues(contract: Contract) -> dict[str, Any]:
     }
 
 
-def _tasks(contract: Contract) -> dict[str, Any]:
+def _tasks(acks_late: bool) -> dict[str, Any]:
     return {
         "accept_content": ["json"],
         "result_accept_content": ["json"],
@@ -114,7 +121,7 @@ def _tasks(contract: Contract) -> dict[str, Any]:
         "result_serializer": "json",
         "event_serializer": "json",
         # A message is acknowledged when its task is done, and goes back when the process that ran it died.
-        "task_acks_late": True,
+        "task_acks_late": acks_late,
         "task_reject_on_worker_lost": True,
         "enable_utc": True,
     }

@@ -2,12 +2,15 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, AnyHttpUrl, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.units import Size
+
+# What keeps tasks safe and can be switched off, only to measure what it costs.
+Unsafe = Literal["early-ack", "no-confirms"]
 
 
 class SettingsError(ValueError):
@@ -42,6 +45,10 @@ class Settings(BaseSettings):
     warren_metrics_port: int = Field(0, ge=0, le=65535)
     warren_heartbeat_file: Path | None = None
 
+    # Only for measuring, never for tasks that matter; a list with commas. Each process warns of it at its start.
+    # early-ack: a worker acknowledges a task before it runs it. no-confirms: 202 says "sent", not "on the broker".
+    warren_unsafe: Annotated[frozenset[Unsafe], NoDecode] = frozenset()
+
     flower_host: str = "127.0.0.1"
     # Not FLOWER_PORT: a Kubernetes Service called `flower` puts a tcp:// address there.
     flower_listen_port: int = Field(5555, ge=1, le=65535)
@@ -54,6 +61,11 @@ class Settings(BaseSettings):
         if value is not None and value != value.strip():
             raise ValueError("starts or ends with white space; remove it")
         return value
+
+    @field_validator("warren_unsafe", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
     @classmethod
     def load(cls) -> "Settings":

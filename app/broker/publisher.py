@@ -66,7 +66,9 @@ class _Waiting:
 class Publisher:
     """One a process, shared by its threads. Connects in the background from the first use on, again and again."""
 
-    def __init__(self, address: BrokerAddress, contract: Contract) -> None:
+    def __init__(self, address: BrokerAddress, contract: Contract, confirms: bool = True) -> None:
+        """`confirms`: False, only to measure what they cost: what was written to the connection counts as confirmed."""
+        self._confirms = confirms
         self._parameters = address.pika_parameters(contract, timeout=CONNECT_TIMEOUT)
         self._loop: IOLoop | None = None
         self._connection: Any = None
@@ -212,6 +214,9 @@ class Publisher:
             self._connection.channel(on_open_callback=look)
 
     def _on_exchange(self, channel: Channel) -> None:
+        if not self._confirms:
+            self._on_ready(channel)
+            return
         channel.confirm_delivery(self._on_confirm, callback=lambda _: self._on_ready(channel))
 
     def _on_ready(self, channel: Channel) -> None:
@@ -227,9 +232,12 @@ class Publisher:
             if not waiting.future.set_running_or_notify_cancel():
                 continue
             waiting.published = time.time()
-            self._unconfirmed[self._next_tag] = waiting
-            self._next_tag += 1
+            if self._confirms:
+                self._unconfirmed[self._next_tag] = waiting
+                self._next_tag += 1
             self._channel.basic_publish(*waiting.route, waiting.body, waiting.properties, mandatory=True)
+            if not self._confirms:
+                waiting.future.set_result(Confirmation(waiting.published, time.time()))
 
     def _on_confirm(self, frame: Any) -> None:
         now, method = time.time(), frame.method

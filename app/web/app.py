@@ -47,7 +47,7 @@ def create_app(settings: Settings, contract: Contract, address: BrokerAddress) -
         settings,
         contract,
         address,
-        Publisher(address, contract),
+        Publisher(address, contract, confirms="no-confirms" not in settings.warren_unsafe),
         celery,
         Signatures(_tasks(celery)),
         ResultStore(celery),

@@ -1,6 +1,6 @@
 """The stack a bench runs against: one of its own on this machine, or any front end by its URL. See also hosts.py."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,10 +52,16 @@ class Target:
 
 
 @contextmanager
-def own_stack(stack_file: Path, directory: Path, progress: Progress) -> Iterator[Target]:
-    """A local stack that lives as long as the context. Whatever ends it leaves nothing running."""
+def own_stack(
+    stack_file: Path, directory: Path, progress: Progress, environment: Mapping[str, str] | None = None
+) -> Iterator[Target]:
+    """A local stack that lives as long as the context. Whatever ends it leaves nothing running.
+
+    `environment`: more variables for every process of the app.
+    """
     contract = load_contract(stack_file)
-    stack = LocalStack(directory, StackOptions(stack_file, environment=ENVIRONMENT), throwaway=True)
+    options = StackOptions(stack_file, environment=ENVIRONMENT | dict(environment or {}))
+    stack = LocalStack(directory, options, throwaway=True)
     stack.start(progress)
     try:
         yield Target(

@@ -1,19 +1,17 @@
 """From a model to a number of worker processes, and into stack.yml with its comments as they were."""
 
-import difflib
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from app.contract import Contract, ContractError, parse_contract
+from app.contract import parse_contract
+from loadtests import stack_file
 from loadtests.analysis.stages import HEADLINE
 from loadtests.capacity.document import Capacity, Model
 from loadtests.capacity.model import latency, rate_of
 from loadtests.capacity.saturation import MACHINE
 from loadtests.gate.slo import COUNTS, OPERATORS, PERCENTILES, Objective
+from loadtests.stack_file import CannotChange
 
 MOST = 1000
 # A part that is busier than this has no room for what differs from the measurement.
@@ -165,33 +163,10 @@ def _warnings(capacity: Capacity, model: Model, rate: float, workers: int, objec
 
 def with_processes(text: str, source: Path, pool: str, count: int) -> str:
     """stack.yml's text with that pool's `processes` changed and nothing else. Raises BadPlan, ContractError."""
-    before = parse_contract(text, source)
-    if pool not in before.pools:
-        raise BadPlan(f"{source} has no pool {pool}; it has {', '.join(before.pools)}. Give the one that was measured")
-    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
-    for step in ("pools", pool, "processes"):
-        node = next(value for key, value in node.value if key.value == step)
-    # PyYAML's marks count characters: the value's own are replaced, everything around them stays.
-    changed = text[: node.start_mark.index] + str(count) + text[node.end_mark.index :]
-    by_hand = f"{source}: pools.{pool}.processes cannot be changed alone (an anchor?); write {count} by hand"
+    pools = parse_contract(text, source).pools
+    if pool not in pools:
+        raise BadPlan(f"{source} has no pool {pool}; it has {', '.join(pools)}. Give the one that was measured")
     try:
-        after = parse_contract(changed, source)
-    except ContractError as error:
-        raise BadPlan(f"{by_hand}. It would not be accepted: {error}") from error
-    if _without(after, pool) != _without(before, pool) or after.pools[pool].processes != count:
-        raise BadPlan(by_hand)
-    return changed
-
-
-def _without(contract: Contract, pool: str) -> object:
-    values = contract.model_dump()
-    values["pools"][pool]["processes"] = None
-    return values
-
-
-def difference(before: str, after: str, source: Path) -> str:
-    """A unified diff; empty when they are the same."""
-    lines = difflib.unified_diff(
-        before.splitlines(True), after.splitlines(True), str(source), f"{source} (planned)", n=2
-    )
-    return "".join(lines)
+        return stack_file.changed(text, source, {f"pools.{pool}": {"processes": count}})
+    except CannotChange as error:
+        raise BadPlan(str(error)) from error

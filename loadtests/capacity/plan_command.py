@@ -6,10 +6,11 @@ from typing import Any
 import click
 
 from app.contract import ContractError
+from loadtests import stack_file
 from loadtests.analysis import manifest
 from loadtests.capacity import document, show
 from loadtests.capacity.document import BadCapacity
-from loadtests.capacity.plan import BadPlan, difference, plan, with_processes
+from loadtests.capacity.plan import BadPlan, plan, with_processes
 
 OK, NO_PLAN, BAD_INPUT = 0, 1, 2
 
@@ -45,13 +46,10 @@ def _stack_file(source: Path, pool: str, workers: int, write: bool) -> int:
     if before == after:
         click.echo(f"{source} has that count already")
         return OK
-    click.echo(difference(before, after, source))
+    click.echo(stack_file.difference(before, after, source, "planned"))
     if not write:
         click.echo(f"not written; --write changes {source}")
         return OK
-    temporary = source.with_name(f"{source.name}.tmp")
-    temporary.write_text(after, encoding="utf-8")
-    temporary.chmod(source.stat().st_mode)
-    temporary.replace(source)
+    stack_file.write(source, after)
     click.echo(f"written: {source}. `processes` counts those of one machine: on several hosts, divide it among them")
     return OK

@@ -23,7 +23,7 @@ from loadtests.local.processes import StackOptions
 from loadtests.local.rabbitmq_files import ADMIN, NodeFiles, read
 from loadtests.local.rabbitmq_program import RabbitMQProgram, installed
 from loadtests.local.readiness import Waiting, wait_for_app, wait_for_broker
-from loadtests.local.starting import choose_port, spawn, start_in_order
+from loadtests.local.starting import choose_port, renew_app, spawn, start_in_order
 from loadtests.local.state import StackState, locked
 from loadtests.local.supervisor import Supervisor
 
@@ -83,6 +83,17 @@ class LocalStack:
                     progress("interrupted; stopping what was started")
                 self._stop(progress, _HASTE)
                 raise
+
+    def renew(self, options: StackOptions, progress: Progress = lambda text: None) -> None:
+        """Go on with another stack.yml or environment: the app's processes anew, broker, port and data as they are.
+
+        What was declared on the broker stays, so the queues must be of the same type. Raises StackError.
+        """
+        contract = load_contract(options.stack_file)
+        with locked(self.directory):
+            self._need_state()
+            self.options = options
+            renew_app(self.directory, options, contract, self._program or installed(), progress)
 
     def stop(self, progress: Progress = lambda text: None, grace: float | None = None) -> bool:
         """Stop everything in order: front end, workers, broker. False when there was nothing to stop.

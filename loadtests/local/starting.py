@@ -70,6 +70,29 @@ def start_in_order(
     wait_for_app(state, contract, waiting)
 
 
+def renew_app(
+    directory: Path, options: StackOptions, contract: Contract, program: RabbitMQProgram, progress: Progress
+) -> None:
+    """Stop the app's processes, and start them as another stack.yml and environment say. The broker stays."""
+    state = StackState.read(directory)
+    assert state
+    supervisor = state.supervisor(directory)
+    groups = [group for group in GROUPS if group not in _BROKER]
+    for group in reversed(groups):
+        supervisor.rpc().stopProcessGroup(group)
+        supervisor.rpc().removeProcessGroup(group)
+    node, mark = read(directory / "rabbitmq", program), {leftovers.MARK: state.mark}
+    specs = broker_specs(node, mark) + app_specs(directory, contract, options, node, mark, state.port)
+    supervisor.write(specs)
+    renewed = _state(specs, supervisor, options, state.mark, state.port)
+    renewed.write(directory)
+    supervisor.rpc().reloadConfig()
+    for group in groups:
+        supervisor.rpc().addProcessGroup(group)
+        supervisor.rpc().startProcessGroup(group, False)
+    wait_for_app(renewed, contract, Waiting(supervisor, progress))
+
+
 def _state(specs: list[ProcessSpec], supervisor: Supervisor, options: StackOptions, mark: str, port: int) -> StackState:
     flower = next((spec.environment["FLOWER_LISTEN_PORT"] for spec in specs if spec.role == "flower"), None)
     return StackState(

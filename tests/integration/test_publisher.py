@@ -81,6 +81,20 @@ def test_a_batch_keeps_its_order_and_each_outcome_is_its_own(publisher: Publishe
     assert drain(channel, "fast") == [messages[0].id, messages[2].id]
 
 
+def test_without_confirms_nobody_hears_of_what_the_broker_did_not_take(
+    address: BrokerAddress, contract: Contract, channel: Any
+) -> None:
+    """Why it is for measuring only."""
+    publisher = Publisher(address, contract, confirms=False)
+    try:
+        messages = [message(), message("nowhere"), message()]
+        outcomes = publisher.publish_many(messages, 5)
+        assert [type(each) for each in outcomes] == [Confirmation] * 3
+    finally:
+        publisher.close()
+    assert drain(channel, "fast") == [messages[0].id, messages[2].id]
+
+
 @pytest.mark.parametrize(
     ("user", "place", "why"),
     [("nobody", None, "refused the login"), (None, "nowhere", "refused access to the vhost")],

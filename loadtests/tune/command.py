@@ -1,0 +1,128 @@
+"""What `warren tune` does, from its options to an exit code."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.contract import ContractError, load_contract
+from app.settings import SettingsError
+from loadtests.analysis import manifest
+from loadtests.analysis.join import BadResults
+from loadtests.bench.console import BenchConsole
+from loadtests.bench.locust_run import PhaseFailed
+from loadtests.capacity.search import CannotTell
+from loadtests.generator.run_id import new_run_id
+from loadtests.local.errors import NoRabbitMQ, StackError
+from loadtests.stack_file import CannotChange
+from loadtests.tune import document, markdown, offer, page, plan, show
+from loadtests.tune.document import BadTune, Tune
+from loadtests.tune.ground import Ground
+from loadtests.tune.plan import LONG, SHORT, Form
+from loadtests.tune.session import Job, Session, jobs, proofs_cost, stacks_cost
+from loadtests.tune.space import BadSpace
+from loadtests.tune.stores import addresses, named
+
+OK, NO_NUMBER, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
+# Seconds that `--short` may take on a machine that is busy; one that is free needs a quarter of them.
+SHORT_BUDGET = 240.0
+
+
+def run(options: dict[str, Any]) -> int:
+    """Run it; the exit code."""
+    if options["source"]:
+        return _of_a_run(options)
+    run_id = new_run_id()
+    results: Path = options["results"] / run_id
+    form = SHORT if options["short"] else LONG
+    with BenchConsole() as console:
+        found: Tune | None = None
+        try:
+            with _session(options, form, run_id, results, console) as (session, todo):
+                found = session.found
+                session.tune(todo)
+        except KeyboardInterrupt:
+            console.say("interrupted; stopped Locust and the stacks")
+            if found:
+                found.interrupted = True
+                _show(found, results, options, console)
+            return INTERRUPTED
+        except (ContractError, SettingsError, NoRabbitMQ, BadSpace, CannotChange, CannotTell) as error:
+            console.say(f"Error: {error}")
+            return BAD_INPUT
+        except (PhaseFailed, StackError, BadResults, OSError) as error:
+            console.say(f"Error: {error}")
+            if found:
+                _show(found, results, options, console)
+            return NO_NUMBER
+        return _show(found, results, options, console)
+
+
+@contextmanager
+def _session(
+    options: dict[str, Any], form: Form, run_id: str, results: Path, console: BenchConsole
+) -> Iterator[tuple[Session, list[Job]]]:
+    """All that can be judged is judged before anything starts."""
+    source: Path = options["stack"]
+    contract = load_contract(source)
+    todo = jobs(options, contract)
+    budget = SHORT_BUDGET if options["short"] else options["budget"]
+    with addresses(options["stores"] or named(), any(job.keeps for job in todo)) as (stores, notes):
+        for job in todo:
+            job.prepare(contract, stores, options["axes"], form)
+        needed = plan.least(form, len(todo), stacks_cost(todo) + proofs_cost(form, todo))
+        if budget < needed:
+            raise BadSpace(
+                f"--budget {budget:g}s is too short for even one rung of two candidates: at least {needed:,.0f}s"
+            )
+        found = Tune(
+            run=run_id,
+            started=time.time(),
+            budget=budget,
+            seed=options["seed"],
+            machines=[],
+            stack=source.name,
+            notes=notes,
+        )
+        with Ground(source, contract, results, run_id, stores, console.status) as ground:
+            yield Session(ground, found, form, options, console), todo
+
+
+def _show(found: Tune, results: Path, options: dict[str, Any], console: BenchConsole) -> int:
+    if not any(walk.measured for walk in found.walks):
+        return NO_NUMBER
+    document.write(results, found)
+    path = page.write(results, found)
+    for each in show.tune(found):
+        console.say(each) if isinstance(each, str) else console.console.print(each)
+    console.say(f"report: {path}")
+    code = _hand_on(found, results, options)
+    if not found.balanced:
+        return UNBALANCED
+    return code if all(walk.best for walk in found.walks) else NO_NUMBER
+
+
+def _of_a_run(options: dict[str, Any]) -> int:
+    """What is to be made of an earlier run."""
+    try:
+        found = document.read(options["source"])
+    except BadTune as error:
+        click.echo(f"Error: {error}", err=True)
+        return BAD_INPUT
+    folder = options["source"] if options["source"].is_dir() else options["source"].parent
+    return _hand_on(found, folder, options)
+
+
+def _hand_on(found: Tune, results: Path, options: dict[str, Any]) -> int:
+    """The document, if asked for, and stack.yml with the best safe settings as a diff."""
+    if options["markdown"]:
+        try:
+            markdown.write(options["markdown"], found, manifest.read(results))
+        except OSError as error:
+            click.echo(f"Error: {options['markdown']}: {error.strerror}", err=True)
+            return BAD_INPUT
+        click.echo(f"written: {options['markdown']}")
+    return offer.stack_file(options["stack"], found, results, options["write"], options["other_machine"])
