@@ -24,6 +24,7 @@ COMMANDS = {
     "gate": "gate",
     "capacity": "capacity",
     "plan": "capacity",
+    "selfcheck": "selfcheck",
     "dead": "dead",
 }
 
