@@ -5,13 +5,11 @@ from pathlib import Path
 import click
 
 from loadtests.commands import options as shared
-
-# Named here as well as where they are done, so that --help does not wait for Locust; a test holds both together.
-NAMES = ("statistics", "stall", "saturated", "http", "broker", "a-a", "a-b")
+from loadtests.selfcheck.checks import CHECKS, listing
 
 
 @click.command()
-@click.option("--only", multiple=True, type=click.Choice(NAMES), help="This check; may be repeated.")
+@click.option("--only", multiple=True, type=click.Choice(list(CHECKS)), help="This check; may be repeated.")
 @click.option("--short", is_flag=True, help="Some seconds a check; without a-a and a-b, unless they are named.")
 @click.option("--list", "list_them", is_flag=True, help="Say which checks there are, and do nothing.")
 @click.option("--need-all", is_flag=True, help="What could not be done or told fails too.")
@@ -43,8 +41,6 @@ def selfcheck(list_them: bool, **options: object) -> None:
     Exit code: 0 no check failed; 1 one did; 2 bad input; 130 interrupted.
     """
     if list_them:
-        from loadtests.selfcheck.checks import listing
-
         for line in listing():
             click.echo(line)
         return

@@ -20,8 +20,8 @@ EVERY, QUEUES_EVERY = 0.5, 2.0
 
 
 def watch_self(part: Part, pacer: Pacer) -> None:
-    """Without end: `cpu`, the share of one core this process used since the last line; `starved`, the share of that time
-    in which it had work to do and no processor, which others had; and how busy its senders are."""
+    """Without end, since the last line: `cpu`, the share of one core this process used; `starved`, the share of the
+    time in which it had work to do and others had the processors; and how busy its senders are."""
     process = psutil.Process()
     process.cpu_percent()
     waited, looked = _waited(), time.monotonic()

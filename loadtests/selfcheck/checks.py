@@ -2,30 +2,45 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from loadtests.selfcheck import broker, http, real_pairs, saturated, simulated, stall
-from loadtests.selfcheck.document import Row
-from loadtests.selfcheck.ground import Ground
+if TYPE_CHECKING:
+    from loadtests.selfcheck.document import Row
+    from loadtests.selfcheck.ground import Ground
 
 
 @dataclass(frozen=True)
 class Kind:
-    """`seconds`: about how long it takes in full; `short`: in its short form, None: it has none worth the time."""
+    """`where`: its function, as `module.function` of this package, loaded when it is done.
+
+    `seconds`: about how long it takes in full where the machine is free; `short`: in its short form, None: named only.
+    """
 
     what: str
-    run: Callable[[Ground], list[Row]]
+    where: str
     seconds: float
     short: float | None
 
+    @property
+    def run(self) -> "Callable[[Ground], list[Row]]":
+        module, _, function = self.where.partition(".")
+        found: Callable[[Ground], list[Row]] = getattr(import_module(f"loadtests.selfcheck.{module}"), function)
+        return found
+
+    def about(self, short: bool) -> float:
+        """Seconds that it takes where the machine is free."""
+        return self.short if short and self.short is not None else self.seconds
+
 
 CHECKS: dict[str, Kind] = {
-    "statistics": Kind("made-up runs: errors and power of the rank test", simulated.run, 75, 4),
-    "stall": Kind("a front end that stands still for 2 s, against percentiles by hand", stall.run, 25, 10),
-    "saturated": Kind("a generator asked for more than it can send", saturated.run, 70, 12),
-    "http": Kind("percentiles over HTTP at a fixed rate, against vegeta", http.run, 130, 14),
-    "broker": Kind("messages a second through RabbitMQ, against PerfTest", broker.run, 130, 35),
-    "a-a": Kind("`warren compare` on two front ends that are alike", real_pairs.alike, 200, None),
-    "a-b": Kind("`warren compare` where one is 10 % slower", real_pairs.slower, 200, None),
+    "statistics": Kind("made-up runs: errors and power of the rank test", "simulated.run", 75, 8),
+    "stall": Kind("a front end that stands still for 2 s, against percentiles by hand", "stall.run", 25, 10),
+    "saturated": Kind("a generator asked for more than it can send", "saturated.run", 70, 12),
+    "http": Kind("percentiles over HTTP at a fixed rate, against vegeta", "http.run", 130, 14),
+    "broker": Kind("messages a second through RabbitMQ, against PerfTest", "broker.run", 130, 35),
+    "a-a": Kind("`warren compare` on two front ends that are alike", "real_pairs.alike", 200, None),
+    "a-b": Kind("`warren compare` where one is 10 % slower", "real_pairs.slower", 200, None),
 }
 
 
@@ -34,11 +49,6 @@ def chosen(only: tuple[str, ...], short: bool) -> dict[str, Kind]:
     return {
         name: kind for name, kind in CHECKS.items() if (name in only if only else kind.short is not None or not short)
     }
-
-
-def about(kind: Kind, short: bool) -> float:
-    """Seconds that it takes where the machine is free."""
-    return kind.short if short and kind.short is not None else kind.seconds
 
 
 def listing() -> list[str]:

@@ -45,7 +45,7 @@ def run(options: dict[str, Any]) -> int:
             console.say(f"Error: {error}")
             return BAD_INPUT
         kinds = checks.chosen(options["only"], options["short"])
-        seconds = sum(checks.about(kind, options["short"]) for kind in kinds.values())
+        seconds = sum(kind.about(options["short"]) for kind in kinds.values())
         console.say(f"{len(kinds)} checks: about {seconds:.0f} s where the machine is free")
         found = _blank(options, run_id, results)
         ground = Ground(
