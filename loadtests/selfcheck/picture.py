@@ -36,11 +36,13 @@ def _stall(path: Path) -> dict[str, Any]:
     x = alt.X("t:Q", title="s since the first task was due")
     y = alt.Y("seconds:Q", title="s until it was answered")
     scale = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
-    colour = alt.Color("what:N", title=None, scale=scale, legend=alt.Legend(orient="top"))
+    colour = alt.Color("what:N", title=None, scale=scale, legend=alt.Legend(orient="top", labelLimit=0))
     base = alt.Chart(alt.Data(values=rows), width="container", height=260).encode(x=x, y=y, color=colour)
     hand = base.transform_filter(alt.datum.what == HAND).mark_line(strokeWidth=6, opacity=0.45).encode(order="order:Q")
     points = base.transform_filter(alt.datum.what == MEASURED).mark_circle(size=14, opacity=0.7)
-    blind = base.transform_filter(alt.datum.what == BLIND).mark_point(size=40, shape="cross", strokeWidth=1.2)
+    blind = base.transform_filter(alt.datum.what == BLIND).mark_point(
+        size=24, shape="cross", strokeWidth=1, opacity=0.6
+    )
     return (hand + points + blind).to_dict()
 
 

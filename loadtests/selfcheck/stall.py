@@ -28,6 +28,9 @@ from loadtests.selfcheck.stub import Answers, stub
 STALL = 2.0
 # Shorter than the gap between two arrivals, so that a generator with one connection would do for the rate.
 ANSWERS = Answers(0.002)
+# Senders: enough for the rate, and so few that the stall holds all of them at once. What falls due then is sent late,
+# which is just when a latency that counted from sending would leave the waiting out.
+USERS = 8
 # A share of the stall: what piled up in it takes a moment to be answered when it is over.
 BOUND = 0.05
 # Percentiles by which a generator that waits for its answers hardly sees the stall: one request of hundreds.
@@ -43,10 +46,8 @@ def run(ground: Ground) -> list[Row]:
     """Raises NotTold, ProgramFailed, PhaseFailed."""
     # 1,200 arrivals, enough for a p99, of which the stall holds a sixth or a third: p90 lies within it.
     seconds, rate = (6.0, 200.0) if ground.short else (12.0, 100.0)
-    # Nobody shall wait for a free sender: that would be right as well, but not so easy by hand.
-    users = round(rate * STALL) + 64
     with stub(ANSWERS, ground.folder) as front:
-        load = Load(front.url, what=("--spawn-rate", str(users)), users=users, seed=ground.seed)
+        load = Load(front.url, users=USERS, seed=ground.seed)
         results = ground.folder / RESULTS
         with _stalled(front.pid, results, WARMUP + seconds / 3) as instants:
             found = ground.measure(results.name, load, phase(seconds, rate))
@@ -74,6 +75,7 @@ def judge(latency: Latency, stall: float, length: float, blind_says: float) -> l
     for name in ("p50", "p90", "p99"):
         measured: float | None = getattr(latency, name)
         wanted = by_hand(QUANTILES[name] / 100, stall, length)
+        # A busy machine can only add to it: what is missing of the stall was left out.
         rows.append(
             Row(
                 what=name,
@@ -81,7 +83,7 @@ def judge(latency: Latency, stall: float, length: float, blind_says: float) -> l
                 seen=shown(measured),
                 bound=f"± {shown(BOUND * STALL)}",
                 ok=measured is not None and abs(measured - wanted) <= BOUND * STALL,
-                by_clock=True,
+                by_clock=measured is None or measured > wanted,
             )
         )
     rows.append(
@@ -130,11 +132,12 @@ def _stalled(pid: int, results: Path, after: float) -> Iterator[list[float]]:
         started = next(each["started"] for each in join.phases(results))
         if over.wait(max(0.0, started + after - time.time())):
             return
-        instants.append(time.time())
+        # Noted within it: on a busy machine the stall may be longer than is noted, and is never shorter.
         os.kill(pid, signal.SIGSTOP)
-        over.wait(STALL)
-        os.kill(pid, signal.SIGCONT)
         instants.append(time.time())
+        over.wait(STALL)
+        instants.append(time.time())
+        os.kill(pid, signal.SIGCONT)
 
     player = threading.Thread(target=play, name="stall", daemon=True)
     player.start()

@@ -46,7 +46,10 @@ def test_percentiles_of_a_generator_that_waits_for_answers_are_found_out():
     """It left out nearly all that was due in the stall."""
     waited = stall.answered_in_turn(lives())
     assert len(lives()) - len(waited) == pytest.approx(STALL * RATE, abs=5)
-    assert failed(stall.judge(measured(waited), STALL, LENGTH, 0.02)) == ["p90", "p99"]
+    rows = stall.judge(measured(waited), STALL, LENGTH, 0.02)
+    assert failed(rows) == ["p90", "p99"]
+    # No machine is so busy that it made latencies shorter.
+    assert judge(rows, others=1.9).verdict == "failed"
 
 
 def test_the_known_front_end_has_its_percentiles_in_any_stretch():
