@@ -24,14 +24,16 @@ def pictures(results: Path) -> dict[str, dict[str, Any]]:
 
 
 def _stall(path: Path) -> dict[str, Any]:
-    began, ended = json.loads(path.read_text())
+    began, ended, drain = json.loads(path.read_text())
     lives = stall.read(path.parent / stall.RESULTS)
     first, last = lives[0][0], lives[-1][0]
     waited = stall.answered_in_turn(lives)
     rows = [_row(at - first, answered - at, MEASURED) for at, answered in lives]
     rows += [_row(at - first, answered - at, BLIND) for at, answered in waited]
     usual, top = stall.ANSWERS.floor, ended - began + stall.ANSWERS.floor
-    line = [(first, usual), (began, usual), (began, top), (ended, usual), (last, usual)]
+    line = [(first, usual), (began, usual), (began, top), (ended, usual + drain)]
+    # From then on arrivals find the queue shorter by as much as it gets shorter while one waits.
+    line += [(ended + drain / (1 - drain / (ended - began)), usual), (last, usual)]
     rows += [_row(at - first, seconds, HAND) | {"order": order} for order, (at, seconds) in enumerate(line)]
     x = alt.X("t:Q", title="s since the first task was due")
     y = alt.Y("seconds:Q", title="s until it was answered")

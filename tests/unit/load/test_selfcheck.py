@@ -16,7 +16,8 @@ from loadtests.selfcheck.ground import NotDone, ProgramFailed
 from loadtests.selfcheck.simulated import at_least, at_most
 from loadtests.selfcheck.stub import Answers
 
-RATE, LENGTH, STALL, AT = 100.0, 12.0, 2.0, 4.0
+RATE, AT = 100.0, 4.0
+MADE = stall.Made(stall=2.0, drain=0.1, length=12.0)
 
 
 def failed(rows: list[Row]) -> list[str]:
@@ -24,10 +25,15 @@ def failed(rows: list[Row]) -> list[str]:
 
 
 def lives() -> list[stall.Life]:
-    """Arrivals at a constant rate at a server that stands still for two of twelve seconds."""
-    dues = np.arange(0, LENGTH, 1 / RATE)
-    floor = stall.ANSWERS.floor
-    return [(due, max(due, AT + STALL) + floor if due >= AT else due + floor) for due in dues]
+    """Arrivals at a constant rate at a server that stands still for a time, and then answers what piled up in turn."""
+    told, end = [], AT + MADE.stall
+    each = MADE.drain / (MADE.stall * RATE)
+    free = end
+    for due in np.arange(0, MADE.length, 1 / RATE):
+        if due >= AT:
+            free = max(free + each, due)
+        told.append((due, max(free if due >= AT else due, due) + stall.ANSWERS.floor))
+    return told
 
 
 def measured(told: list[stall.Life]) -> Latency:
@@ -37,16 +43,17 @@ def measured(told: list[stall.Life]) -> Latency:
 
 def test_a_stall_by_hand_is_what_arrivals_on_a_schedule_suffer():
     latency, wait = measured(lives()), measured(stall.answered_in_turn(lives())).p99
-    assert latency.p90 == pytest.approx(stall.by_hand(0.9, STALL, LENGTH), abs=0.02)
-    assert latency.p99 == pytest.approx(stall.by_hand(0.99, STALL, LENGTH), abs=0.02)
-    assert failed(stall.judge(latency, STALL, LENGTH, wait)) == []
+    assert latency.p90 == pytest.approx(MADE.by_hand(0.9), abs=0.02)
+    assert latency.p99 == pytest.approx(MADE.by_hand(0.99), abs=0.02)
+    assert MADE.by_hand(0.99) == pytest.approx(2 - 0.01 * 12 * 0.95 + stall.ANSWERS.floor)
+    assert failed(stall.judge(latency, MADE, wait)) == []
 
 
 def test_percentiles_of_a_generator_that_waits_for_answers_are_found_out():
     """It left out nearly all that was due in the stall."""
     waited = stall.answered_in_turn(lives())
-    assert len(lives()) - len(waited) == pytest.approx(STALL * RATE, abs=5)
-    rows = stall.judge(measured(waited), STALL, LENGTH, 0.02)
+    assert len(lives()) - len(waited) == pytest.approx((MADE.stall + MADE.drain) * RATE, abs=15)
+    rows = stall.judge(measured(waited), MADE, 0.02)
     assert failed(rows) == ["p90", "p99"]
     # No machine is so busy that it made latencies shorter.
     assert judge(rows, others=1.9).verdict == "failed"
