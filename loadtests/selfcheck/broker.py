@@ -33,7 +33,8 @@ BOUND = 0.05
 # Messages a second. Ours waits for each confirm, as a sender of a foreign stack does, and is one process.
 THEIRS, OURS = 1000.0, 200.0
 USERS = 16
-SETTLE = 20.0
+# Seconds for Java to start, for what is under way to arrive, and for RabbitMQ to count anew.
+SETTLE = 60.0
 # A prefix of our own for PerfTest's options from the environment: the URL holds a password.
 PREFIX = "WARREN_PERF_TEST_"
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pika.exceptions import AMQPError
+
 from app.contract import ContractError, load_contract
 from loadtests.analysis import manifest
 from loadtests.analysis.join import BadResults
@@ -124,8 +126,8 @@ def _try(kind: Kind, ground: Ground, others: Others) -> _Try:
         return _Try("not done", str(error), [])
     except NotTold as error:
         return _Try("not told", str(error), [], again=True)
-    except (ProgramFailed, PhaseFailed, StackError, BadResults, BrokerUnusable, OSError) as error:
-        return _Try("failed", str(error), [])
+    except (ProgramFailed, PhaseFailed, StackError, BadResults, BrokerUnusable, AMQPError, OSError) as error:
+        return _Try("failed", str(error) or repr(error), [])
     return judge(rows, others.so_far())
 
 

@@ -24,7 +24,7 @@ from loadtests.selfcheck.ground import ProgramFailed, child
 GOLDEN = (math.sqrt(5) - 1) / 2
 # Connections that wait to be taken while the process is stopped. The kernel's own limit is 4096 on today's Linux.
 BACKLOG = 2048
-START = 20.0
+START = 60.0
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """`warren selfcheck` in its short form: its verdicts, what must be so on any machine, and an interrupt."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,8 +57,11 @@ def test_the_same_messages_counted_by_perftest_and_by_us(tmp_path: Path):
     (check,) = found.checks
     counts = [row.ok for row in check.rows if row.what.endswith("count")]
     assert counts == ([] if check.verdict == "not told" and not check.rows else [True, True]), said
-    password = [line for line in said.splitlines() if "amqp://" in line]
-    assert password == []
+    # The broker's URL holds a password; kombu's log has two stars in its place.
+    kept = [path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [
+        found for text in [said, *kept] for found in re.findall(r"amqp://[^:@/]*:([^@]*)@", text) if found != "**"
+    ]
 
 
 def test_interrupted_it_leaves_nothing_running(tmp_path: Path):
