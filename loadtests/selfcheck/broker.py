@@ -1,7 +1,7 @@
 """One flow of messages, counted by our AMQP instruments and by RabbitMQ PerfTest, both ways round.
 
 There is no sense in asking whether a Java client and Python reach the same highest rate. But a flow has one rate,
-whoever counts it: PerfTest publishes and we read it off the queue's depth, by the slope that judges a backlog; then our
+whoever counts it: PerfTest publishes and we read it off the queue's depth, as a foreign stack's is followed; then our
 generator publishes and PerfTest consumes. Counts must be equal, to the message, RabbitMQ's own included.
 """
 
@@ -17,16 +17,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pika
 
 from app.contract import load_contract
+from loadtests.analysis.analyse import Asked, analyse
 from loadtests.bench.locust_run import Load
-from loadtests.bench.verdict import backlog_slope
+from loadtests.bench.verdict import judge as judge_phase
 from loadtests.generator.broker import Link
 from loadtests.local.rabbitmq import RabbitMQNode
 from loadtests.selfcheck import instruments
 from loadtests.selfcheck.document import Row
-from loadtests.selfcheck.ground import WARMUP, Ground, NotTold, ProgramFailed, child, phase
+from loadtests.selfcheck.ground import PHASE, WARMUP, Ground, NotTold, ProgramFailed, child, phase
+
+Point = tuple[float, float]
 
 QUEUE = "selfcheck"
 BOUND = 0.05
@@ -96,26 +100,41 @@ def judge(what: str, flows: list[Flow]) -> list[Row]:
     ]  # fmt: skip
 
 
-def steady(points: list[tuple[float, float]], total: int) -> list[tuple[float, float]]:
-    """Of (seconds, messages in the queue): those of a flow that has begun and not ended."""
-    return [(at, depth) for at, depth in points if 0.05 * total <= depth <= 0.95 * total]
+def middle(points: list[Point], total: int) -> float:
+    """The rate over the middle three fifths of a flow's messages: however unsteady it is, both count the same ones."""
+    times, counts = zip(*points, strict=True)
+    begin, end = np.interp([0.2 * total, 0.8 * total], counts, times)
+    return 0.6 * total / float(end - begin) if end > begin else 0.0
 
 
-def rates(file: Path, column: str) -> list[float]:
-    """PerfTest's rate each second, without the first and last second of the flow. Raises ProgramFailed."""
+def each_second(file: Path, column: str) -> list[Point]:
+    """PerfTest's (seconds, messages a second). Raises ProgramFailed."""
     try:
         with file.open(encoding="utf-8", newline="") as opened:
-            found = [float(row[f"{column} (msg/s)"] or 0) for row in csv.DictReader(opened)]
+            return [(float(row["time (s)"]), float(row[f"{column} (msg/s)"] or 0)) for row in csv.DictReader(opened)]
     except (OSError, KeyError, ValueError) as error:
         raise ProgramFailed(f"PerfTest's figures cannot be read: {file}: {error}") from error
-    flowing = itertools.dropwhile(lambda rate: not rate, found)
+
+
+def steady(rates: list[Point]) -> list[float]:
+    """Without the first and last second of the flow, which it did not fill."""
+    flowing = itertools.dropwhile(lambda rate: not rate, (rate for _, rate in rates))
     return [rate for rate in flowing if rate][1:-1]
+
+
+def summed(rates: list[Point]) -> list[Point]:
+    """(seconds, messages until then)."""
+    found = [(0.0, 0.0)]
+    for at, rate in rates:
+        before, count = found[-1]
+        found.append((at, count + rate * (at - before)))
+    return found
 
 
 def _published(ground: Ground, broker: _Broker, name: str, seconds: float) -> Flow:
     """PerfTest publishes with confirms; we watch how the queue grows."""
     total, out = round(THEIRS * seconds), ground.folder / f"{name}.csv"
-    points: list[tuple[float, float]] = []
+    points: list[Point] = []
 
     def look() -> None:
         depth, _ = broker.link.depth()
@@ -124,11 +143,10 @@ def _published(ground: Ground, broker: _Broker, name: str, seconds: float) -> Fl
     words = ["-x", "1", "-y", "0", "-f", "persistent", "-s", "300", "-c", "100"]
     words += ["-r", f"{THEIRS:.0f}", "-C", str(total), "-o", str(out)]
     ground.program(name, [*broker.program, *words], seconds, broker.environment, look)
-    theirs, growing = rates(out, "published"), steady(points, total)
-    if len(theirs) < 3 or len(growing) < 8:
-        raise NotTold(f"{name}: PerfTest was not seen publishing for long enough")
     counted, _ = broker.link.depth()
-    flow = Flow(total, backlog_slope(growing), statistics.mean(theirs), counted, _settled(broker, total))
+    points.append((time.time(), float(counted)))
+    theirs = middle(summed(each_second(out, "confirmed")), total)
+    flow = Flow(total, middle(points, total), theirs, counted, _settled(broker, total))
     _empty(broker)
     return flow
 
@@ -148,16 +166,17 @@ def _consumed(ground: Ground, broker: _Broker, name: str, seconds: float) -> Flo
     )
     with child([*broker.program, *words], log, broker.environment) as process:
         _until(lambda: broker.link.depth()[1] == 1, f"{name}: PerfTest does not consume; see {log}")
-        found = ground.measure(name, load, phase(seconds, OURS))
+        # Late or not: what was sent is one flow, and both count it.
+        results = ground.load(name, load, phase(seconds, OURS))
         _until(lambda: process.poll() is not None, f"{name}: PerfTest did not see {total:,} messages; see {log}")
-    theirs = rates(out, "received")
-    if len(theirs) < 3 or not found.throughput.rate:
+    sent, ours = analyse(results, Asked()).ledger.accepted, judge_phase(results, PHASE, OURS).done
+    theirs = steady(each_second(out, "received"))
+    if len(theirs) < 3 or not ours:
         raise NotTold(f"{name}: PerfTest was not seen consuming for long enough")
     left, _ = broker.link.depth()
     ended = "Consumer reached message limit" in log.read_text(errors="replace")
     counted = total + left if ended else 0
-    sent = found.ledger.accepted
-    return Flow(sent, found.throughput.rate, statistics.mean(theirs), counted, sent - _settled(broker, 0))
+    return Flow(sent, ours, statistics.mean(theirs), counted, sent - _settled(broker, 0))
 
 
 @contextmanager

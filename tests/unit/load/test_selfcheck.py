@@ -110,15 +110,21 @@ def test_one_message_too_few_is_found_out_though_the_rates_agree():
     assert failed(broker.judge("it", [broker.Flow(**flow | {"ours": 940.0})])) == ["it: messages/s"]
 
 
-def test_only_the_steady_part_of_a_flow_is_counted(tmp_path: Path):
+def test_both_count_the_same_messages_of_a_flow(tmp_path: Path):
     file = tmp_path / "out.csv"
     rates = ["", "0", "40", "199", "201", "200", "7", ""]
-    file.write_text("id,time (s),received (msg/s)\n" + "".join(f"x,{n},{rate}\n" for n, rate in enumerate(rates)))
-    assert broker.rates(file, "received") == [199, 201, 200]
+    rows = "".join(f"x,{number + 1},{rate}\n" for number, rate in enumerate(rates))
+    file.write_text(f"id,time (s),received (msg/s)\n{rows}")
+    found = broker.each_second(file, "received")
+    assert broker.steady(found) == [199, 201, 200]
+    assert broker.summed(found)[-1] == (8, 647)
     with pytest.raises(ProgramFailed, match="cannot be read"):
-        broker.rates(file, "published")
-    growing = [(0.0, 0.0), (1.0, 10.0), (2.0, 500.0), (3.0, 990.0), (4.0, 1000.0)]
-    assert broker.steady(growing, 1000) == [(2.0, 500.0)]
+        broker.each_second(file, "published")
+    # It stood still for a while, and each looked at instants of its own.
+    flow = [(0.0, 0.0), (3.0, 300.0), (5.0, 300.0), (12.0, 1000.0)]
+    other = [(at + 100, np.interp(at, *zip(*flow, strict=True))) for at in np.arange(0, 12.1, 0.25)]
+    assert broker.middle(flow, 1000) == pytest.approx(600 / 8)
+    assert broker.middle(other, 1000) == pytest.approx(600 / 8, rel=0.01)
 
 
 def test_errors_and_power_have_their_bounds():
