@@ -34,7 +34,7 @@ class Kind:
 
 
 CHECKS: dict[str, Kind] = {
-    "statistics": Kind("made-up runs: errors and power of the rank test", "simulated.run", 75, 8),
+    "statistics": Kind("made-up runs: errors and power of the rank test", "simulated.run", 15, 3),
     "stall": Kind("a front end that stands still for 2 s, against percentiles by hand", "stall.run", 25, 10),
     "saturated": Kind("a generator asked for more than it can send", "saturated.run", 70, 12),
     "http": Kind("percentiles over HTTP at a fixed rate, against vegeta", "http.run", 130, 14),
