@@ -1,6 +1,6 @@
 # Everything here can be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench peers up down status \
+.PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench peers selfcheck up down status \
         lab-up lab-down lab-shell lint-hosts test-hosts test-hosts-day-two image compose-secrets test-kubernetes-unit \
         test-cloudfoundry-unit test-cloudfoundry \
         cluster-up cluster-down foundation-up foundation-down tools test-cluster test-kubernetes picture lock clean
@@ -34,6 +34,10 @@ bench: setup ## run the stack here, load it, write a report; SHORT=1 for a short
 
 peers: setup-dev ## Dramatiq, Taskiq, RQ, stock Celery and plain pika beside ours: a quarter of an hour; ARGS='--short'
 	@.venv/bin/python -m benchmarks.peers $(ARGS)
+
+selfcheck: setup ## is what Warren measures true? with vegeta and RabbitMQ's PerfTest made first; ARGS=--short
+	-@$(MAKE) --no-print-directory tools ARGS='vegeta perf-test'
+	@.venv/bin/warren selfcheck $(ARGS)
 
 up: setup ## start the stack in the background
 	@.venv/bin/warren up $(ARGS)
@@ -100,7 +104,7 @@ test-hosts-day-two: setup-dev ## backup and restore, a broker on a new disk, rem
 	@scripts/system-packages lab
 	@scripts/timed day-two $(PROOFS) $(DAY_TWO)
 
-tools: setup-dev ## compile Kubernetes, operators and Pulumi's command line from their Go modules, each once
+tools: setup-dev ## compile Kubernetes, operators, Pulumi's command line, instruments of other makers, each once
 	@.venv/bin/python -m tests.tools build $(ARGS)
 
 image: setup ## the image of the stack, with docker, podman or buildah; BASE_IMAGE, PYTHON_VERSION, REGISTRY: see scripts/image

@@ -25,6 +25,7 @@ COMMANDS = {
     "capacity": "capacity",
     "plan": "capacity",
     "tune": "tune",
+    "selfcheck": "selfcheck",
     "dead": "dead",
 }
 

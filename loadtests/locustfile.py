@@ -67,6 +67,9 @@ events.init_command_line_parser.add_listener(options.add_to)
 @events.init.add_listener
 def register(environment: Environment, **_: Any) -> None:
     """Messages between the master and its workers, beyond Locust's own."""
+    # Timers count from when the loop last looked at the clock. That was before all this was imported: without looking
+    # again `-t` ends early by as long as that took.
+    gevent.get_hub().loop.update_now()
     runner: Any = environment.runner
     if environment.parsed_options and environment.parsed_options.broker:
         environment.host = "broker"  # Locust's HTTP user asks for one

@@ -35,8 +35,8 @@ class MadeRun:
             "dead", {"id": task_id, "task": "noop", "queue": "fast", "reason": reason, "count": 1, "time": START}
         )
 
-    def generator(self, at: float, cpu: float) -> None:
-        self._write("self", {"ts": at, "pid": 1, "host": "here", "cpu": cpu, "rss": 1, "in_flight": 1})
+    def generator(self, at: float, cpu: float, **more: Any) -> None:
+        self._write("self", {"ts": at, "pid": 1, "host": "here", "cpu": cpu, "rss": 1, "in_flight": 1} | more)
 
     def depth(self, at: float, messages: int, queue: str = "fast") -> None:
         self._write("queues", {"ts": at, "name": queue, "messages": messages, "consumers": 1})

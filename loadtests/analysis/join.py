@@ -22,7 +22,7 @@ COLUMNS = {
     "finished DOUBLE, state VARCHAR, worker VARCHAR, attempt INTEGER, redelivered BOOLEAN, known DOUBLE",
     "dead": "id VARCHAR, task VARCHAR, queue VARCHAR, reason VARCHAR, count INTEGER, time DOUBLE",
     "queues": "ts DOUBLE, name VARCHAR, messages BIGINT, consumers BIGINT",
-    "self": "ts DOUBLE, pid BIGINT, host VARCHAR, cpu DOUBLE, rss BIGINT, in_flight INTEGER",
+    "self": "ts DOUBLE, pid BIGINT, host VARCHAR, cpu DOUBLE, starved DOUBLE, rss BIGINT, in_flight INTEGER",
     "cpu": "ts DOUBLE, role VARCHAR, pid BIGINT, cpu DOUBLE, rss BIGINT, host VARCHAR",
 }
 

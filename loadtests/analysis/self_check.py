@@ -8,6 +8,9 @@ from pydantic import BaseModel, Field
 LATE_P99 = 0.05
 # Share of one core. Locust is single-threaded per process and warns at the same value.
 CPU = 0.9
+# Where other programs hold the processors, a generator at its end uses little of one: it waits for one instead. Senders
+# that were not free and a process that was hardly ever idle are then its own doing, or cannot be told from it.
+BUSY, HELD = 0.8, 0.01  # share of the time with work to do; share of the arrivals that found no free sender
 
 
 class SelfCheck(BaseModel):
@@ -21,6 +24,9 @@ class SelfCheck(BaseModel):
     sent: int
     cpu_mean: float | None = Field(description="of the busiest generator process")
     cpu_max: float | None
+    starved: float | None = Field(
+        None, description="share of the time in which that process had work and no processor; null: nobody looked"
+    )
     processes: int
     saturated: str | None = Field(description="why the run says nothing about the stack; null: the generator kept up")
 
@@ -33,10 +39,11 @@ def self_check(db: duckdb.DuckDBPyConnection, where: str, phases: list[str]) -> 
             FROM tasks WHERE {where}"""  # noqa: S608
     ).fetchone() or (None, None, 0, 0)
     cpu = db.execute(
-        """SELECT max(mean), max(most), count(*) FROM (
-             SELECT avg(cpu) AS mean, max(cpu) AS most FROM self WHERE list_contains(?, phase) GROUP BY host, pid)""",
+        """SELECT max(mean), max(most), count(*), arg_max(starved, mean), max(mean + coalesce(starved, 0)) FROM (
+             SELECT avg(cpu) AS mean, max(cpu) AS most, avg(starved) AS starved
+             FROM self WHERE list_contains(?, phase) GROUP BY host, pid)""",
         [phases],
-    ).fetchone() or (None, None, 0)
+    ).fetchone() or (None, None, 0, None, None)
     saturated = None
     if row[0] is not None and row[0] > LATE_P99:
         saturated = (
@@ -44,6 +51,11 @@ def self_check(db: duckdb.DuckDBPyConnection, where: str, phases: list[str]) -> 
         )
     elif cpu[0] is not None and cpu[0] > CPU:
         saturated = f"a generator process used {cpu[0]:.0%} of its core (limit {CPU:.0%})"
+    elif cpu[4] is not None and cpu[4] > BUSY and row[2] > HELD * row[3]:
+        saturated = (
+            f"a generator process had work for {cpu[4]:.0%} of the time (limit {BUSY:.0%}), with a processor or "
+            f"without, and {row[2]:,} of {row[3]:,} arrivals found no free sender"
+        )
     return SelfCheck(
         late_p99=row[0],
         late_max=row[1],
@@ -51,6 +63,7 @@ def self_check(db: duckdb.DuckDBPyConnection, where: str, phases: list[str]) -> 
         sent=row[3],
         cpu_mean=cpu[0],
         cpu_max=cpu[1],
+        starved=cpu[3],
         processes=cpu[2],
         saturated=saturated,
     )

@@ -40,7 +40,7 @@ def run(options: dict[str, Any]) -> int:
     with BenchConsole() as console:
         try:
             with _sides(options, run_id, console) as (loads, targets):
-                comparison = _measure(loads, targets, results, run_id, options, console)
+                comparison = measure(loads, targets, results, run_id, options, console)
         except KeyboardInterrupt:
             kept = f" What was measured: {results}" if results.exists() else ""
             console.say(f"interrupted; stopped Locust and the stacks.{kept}")
@@ -108,7 +108,7 @@ def _load(common: Load, target: Target) -> Load:
     return replace(common, url=target.url, token=target.token, what=(*common.what, *ca))
 
 
-def _measure(
+def measure(
     loads: dict[str, Load],
     targets: dict[str, Target],
     results: Path,

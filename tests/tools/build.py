@@ -1,4 +1,4 @@
-"""Compiles parts, each once, into the user's cache. What an interrupted build has finished is kept for the next."""
+"""Makes parts, each once, in the user's cache. What an interrupted build has finished is kept for the next."""
 
 import fcntl
 import hashlib
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from .parts import PARTS, Part, version_of
+from .parts import PARTS, Jars, Part, version_of
 
 Say = Callable[[str], None]
 TELL_EVERY = 20.0  # seconds
@@ -33,7 +33,7 @@ def folder_of(name: str) -> Path:
     part = PARTS[name]
     key = hashlib.sha256(json.dumps(asdict(part), sort_keys=True).encode())
     for pinned in sorted({name, *(copied.known_to for copied in part.copied)}):
-        for file in ("go.mod", "go.sum"):
+        for file in PARTS[pinned].pins:
             key.update((part.folder.parent / pinned / file).read_bytes())
     return cache() / f"{name}-{key.hexdigest()[:12]}"
 
@@ -56,8 +56,10 @@ def ensure(name: str, say: Say) -> Path:
             for number, (program, package) in enumerate(part.programs.items(), 1):
                 title = f"{name} {part.version}: {program} ({number} of {len(part.programs)})"
                 _compile(part, package, half / "bin" / program, title, say)
+            if isinstance(part, Jars):
+                _fetch(part, half / "lib", say)
             half.rename(made)
-            say(f"{name} {part.version}: compiled in {time.monotonic() - began:.0f} s, kept in {made}")
+            say(f"{name} {part.version}: made in {time.monotonic() - began:.0f} s, kept in {made}")
     return made
 
 
@@ -106,6 +108,18 @@ def _compile(part: Part, package: str, target: Path, title: str, say: Say) -> No
 def _stamp(part: Part, value: str) -> str:
     major, minor = part.version.removeprefix("v").split(".")[:2]
     return value.format(version=part.version, major=major, minor=minor)
+
+
+def _fetch(part: Part, to: Path, say: Say) -> None:
+    """Maven finds what the pom names, wherever the user's settings say, and copies it."""
+    if not shutil.which("mvn"):
+        raise ToolsError(f"{part.name} is fetched by Maven, and there is no `mvn` on PATH; install it (and Java 17)")
+    command = ["mvn", "--batch-mode", "--file", str(part.folder / "pom.xml"), "dependency:copy-dependencies"]
+    command += ["-DincludeScope=runtime", f"-DoutputDirectory={to}"]
+    say(f"{part.name} {part.version} …")
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise ToolsError("\n".join([f"{part.name} cannot be fetched:", *done.stdout.splitlines()[-12:]]))
 
 
 class Progress:

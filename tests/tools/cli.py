@@ -10,7 +10,7 @@ import click
 
 from . import pulumi
 from .build import ToolsError, ensure, folder_of
-from .parts import PARTS
+from .parts import PARTS, Jars
 
 
 def say(text: str) -> None:
@@ -19,7 +19,7 @@ def say(text: str) -> None:
 
 @click.group()
 def main() -> None:
-    """Programs compiled from pinned Go modules and kept in the user's cache."""
+    """Programs made from pinned versions and kept in the user's cache."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
@@ -27,7 +27,7 @@ def main() -> None:
 @click.argument("parts", nargs=-1)
 def build(parts: Iterable[str]) -> None:
     """Compile PARTS that are not there yet; all of them when none is named."""
-    named = list(parts) or [name for name in PARTS if not _installed(name)]
+    named = list(parts) or [name for name in PARTS if not _installed(name) and not _beyond(name)]
     try:
         for name in named:
             ensure(name, say)
@@ -46,6 +46,14 @@ def _installed(part: str) -> bool:
             and not subprocess.run(["docker", "compose", "version"], capture_output=True).returncode
         )
     return part in pulumi.PARTS and bool(pulumi.installed())
+
+
+def _beyond(part: str) -> bool:
+    """Whether it cannot be made here and nothing but a self-check wants it; asked for by name it is an error."""
+    missing = isinstance(PARTS[part], Jars) and not shutil.which("mvn")
+    if missing:
+        say(f"{part} is left out: there is no `mvn` on PATH")
+    return missing
 
 
 @main.command()

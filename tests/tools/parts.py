@@ -1,4 +1,7 @@
-"""What is compiled from Go modules, and from which packages. Versions stand in each folder's go.mod only."""
+"""What is compiled from Go modules, and from which packages; one part is Java and only fetched.
+
+Versions stand in each folder's go.mod, or pom.xml, only.
+"""
 
 import re
 from dataclasses import dataclass, field
@@ -32,8 +35,30 @@ class Part:
         return HERE / self.name
 
     @property
+    def pins(self) -> tuple[str, ...]:
+        """The files that say which version of what."""
+        return ("go.mod", "go.sum")
+
+    @property
     def version(self) -> str:
         return version_of(self.folder, self.module)
+
+
+class Jars(Part):
+    """A Java program: its jar and all that it needs, kept in the folder `lib`. `module`: group:artifact."""
+
+    @property
+    def pins(self) -> tuple[str, ...]:
+        return ("pom.xml",)
+
+    @property
+    def version(self) -> str:
+        artifact = self.module.partition(":")[2]
+        pom = (self.folder / "pom.xml").read_text()
+        found = re.search(rf"<artifactId>{artifact}</artifactId>\s*<version>([^<]+)</version>\s*</dependency>", pom)
+        if found is None:
+            raise LookupError(f"{self.folder / 'pom.xml'} does not depend on {self.module}")
+        return found[1]
 
 
 def version_of(folder: Path, module: str) -> str:
@@ -51,6 +76,7 @@ COMPOSE = "github.com/docker/compose/v2"
 PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
 KORIFI = "code.cloudfoundry.org/korifi"
 HELM = "helm.sh/helm/v3"
+VEGETA = "github.com/tsenart/vegeta/v12"
 
 PARTS = {
     part.name: part
@@ -128,6 +154,9 @@ PARTS = {
             ),
         ),
         Part("helm", HELM, {"helm": f"{HELM}/cmd/helm"}),
+        # The instruments that `warren selfcheck` holds ours against.
+        Part("vegeta", VEGETA, {"vegeta": VEGETA}, {"main.Version": "{version}"}),
+        Jars("perf-test", "com.rabbitmq:perf-test", {}),
         Part("compose", COMPOSE, {"docker-compose": f"{COMPOSE}/cmd"}, {f"{COMPOSE}/internal.Version": "{version}"}),
     )
 }

@@ -17,12 +17,21 @@ echo program >"$out"
 """
 
 
+# As Maven copies what a pom depends on.
+MVN = """#!/bin/sh
+for word; do case $word in -DoutputDirectory=*) to=${word#*=};; esac; done
+case $BROKEN in mvn) echo "[ERROR] no such artifact"; exit 1;; esac
+mkdir -p "$to" && echo jar >"$to/some.jar"
+"""
+
+
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "go").write_text(GO)
-    (programs / "go").chmod(0o755)
+    for name, text in (("go", GO), ("mvn", MVN)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
     for name, value in {"CALLS": tmp_path / "calls", "XDG_CACHE_HOME": tmp_path / "cache", "BROKEN": "none"}.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
@@ -78,3 +87,20 @@ def test_without_a_compiler_it_says_which_is_wanted(calls: Path, monkeypatch: py
 def test_an_unknown_part_is_named_with_those_there_are() -> None:
     with pytest.raises(ToolsError, match="no such part: etcd; there are kubernetes"):
         ensure("etcd", quiet)
+
+
+def test_jars_are_copied_whole_or_not_at_all(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKEN", "mvn")
+    with pytest.raises(ToolsError, match="no such artifact"):
+        ensure("perf-test", quiet)
+    assert not folder_of("perf-test").exists()
+    monkeypatch.setenv("BROKEN", "none")
+    made = ensure("perf-test", quiet)
+    assert [file.name for file in (made / "lib").iterdir()] == ["some.jar"]
+    assert PARTS["perf-test"].version[0].isdigit()
+
+
+def test_without_maven_it_says_so(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build.shutil, "which", lambda name: None)
+    with pytest.raises(ToolsError, match="no `mvn` on PATH"):
+        ensure("perf-test", quiet)

@@ -3,17 +3,10 @@
 import numpy as np
 import pytest
 
-from loadtests.compare.difference import ALPHA, Difference, compare, detectable, fewest_runs, rank_test
+from loadtests.compare.difference import ALPHA, Difference, compare, detectable, fewest_runs
+from loadtests.selfcheck.simulated import said_different, simulated
 
-RUNS, TRIES, NOISE = 10, 200, 0.04
-
-
-def simulated(seed: int, slower: float = 0.0, noise: float = NOISE, drift: float = 0.0) -> tuple[list, list]:
-    """Rates of two stacks, run by run; B is slower by a share. The machine may drift, alike for both of a pair."""
-    rng = np.random.default_rng(seed)
-    machine = np.linspace(0, drift, RUNS)
-    a, b = rng.normal(0, noise, (2, RUNS)) + machine
-    return list(1000 * np.exp(a)), list(1000 * (1 - slower) * np.exp(b))
+TRIES = 200
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +21,7 @@ def judged(a: list, b: list, **more) -> Difference:
 
 def test_a_thing_compared_with_itself_is_rarely_called_different():
     tries = 5 * TRIES
-    said = sum(rank_test(*simulated(seed)) <= ALPHA for seed in range(tries))
+    said = said_different(tries, simulated)
     assert 0.02 * tries <= said <= 0.05 * tries  # never would be a test that cannot see
 
 

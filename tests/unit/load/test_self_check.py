@@ -67,3 +67,23 @@ def test_a_generator_that_was_lost_makes_a_run_invalid_and_leaves_the_counts(mad
     ]
     assert (result.valid, result.throughput.rate, result.latency["scheduled_to_finished"].p50) == (False, None, None)
     assert (result.ledger.balanced, result.ledger.finished) == (True, 2000)
+
+
+def held(made, starved: float):
+    """A rate that was not kept: every arrival found all senders in use."""
+    for number in range(2000):
+        at = number / 1000
+        made.send(f"t{number}", at, free=3 * at + 0.1, sent=3 * at + 0.101, answered=3 * at + 0.2)
+        made.record(f"t{number}", at, finished=3 * at + 0.3)
+    for second in range(6):
+        made.generator(float(second), cpu=0.25, starved=starved)
+    return analyse(made.close(), Asked())
+
+
+def test_a_generator_that_others_keep_from_the_processor_makes_a_run_invalid(made_run):
+    assert_saturated(held(made_run(), starved=0.62), "had work for 87% of the time")
+
+
+def test_a_stack_that_holds_the_senders_of_an_idle_generator_is_measured(made_run):
+    result = held(made_run(), starved=0.1)
+    assert (result.valid, round(result.self_check.starved, 3)) == (True, 0.1)
