@@ -14,6 +14,9 @@ from app.contract import load_contract
 from loadtests.analysis.manifest import broker_facts
 from loadtests.bench.cpu import CpuSampler
 from loadtests.generator.front_end import FrontEnd, FrontEndError
+from loadtests.hosts.inventory import Deployment
+from loadtests.hosts.remote import Remote
+from loadtests.kubernetes.kubectl import Kubectl
 from loadtests.local.processes import StackOptions
 from loadtests.local.stack import LocalStack
 
@@ -34,7 +37,10 @@ class NoTarget(Exception):
 
 @dataclass
 class Target:
-    """`sampler`: watches processors, writes into a phase's folder. `local`: the stack, when it is our own."""
+    """`sampler`: watches processors, writes into a phase's folder.
+
+    `local`: the stack, when it is our own; `hosts`, `cluster`: the way to one that is not.
+    """
 
     url: str
     token: str
@@ -43,6 +49,8 @@ class Target:
     ca: str = ""
     sampler: Callable[[Path], AbstractContextManager[Any]] | None = None
     local: LocalStack | None = None
+    hosts: tuple[Remote, Deployment] | None = None
+    cluster: Kubectl | None = None
     notes: list[str] = field(default_factory=list)
 
 

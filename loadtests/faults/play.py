@@ -69,7 +69,7 @@ def play(
     fault = schedule.faults[name]
     length = schedule.length(fault)
     warmup = schedule.before * WARMUP
-    load = replace(load, what=("--task", fault.task, "--args", json.dumps(fault.args)))
+    load = replace(load, what=(*load.what, "--task", fault.task, "--args", json.dumps(fault.args)))
     phase = Phase(name, length - warmup, warmup, schedule.rate, arrivals="poisson")
     playing = Playing(fault, hands, schedule.before, parts.folder(folder, name) / "phase.json", say, shown)
     try:
