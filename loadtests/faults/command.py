@@ -60,6 +60,8 @@ def run(options: dict[str, Any]) -> int:
                 if not isinstance(hands, LocalHands):
                     asked.schedule, left_out = _possible(asked, hands)
                     target.notes += left_out
+                    for note in left_out:
+                        console.say(note)
                     _allowed(asked, hands, console)
                 found = _blank(asked, run_id)
                 _play(asked, target, hands, results, found, console)
@@ -82,9 +84,7 @@ def _check(options: dict[str, Any]) -> None:
     options |= dict.fromkeys(("broker", "queue", "baseline"))
     check(options)
     if options["target"] == "cloudfoundry":
-        raise click.UsageError(
-            "there are no hands for --target cloudfoundry: what breaks there is the platform's"
-        )
+        raise click.UsageError("there are no hands for --target cloudfoundry: what breaks there is the platform's")
     if options["target"] == "local" and options["url"]:
         raise click.UsageError("a URL alone cannot be broken; say how to reach what is behind it: --target hosts …")
 

@@ -16,8 +16,11 @@ from loadtests.local.readiness import consumers_missing
 
 # What a target's own tool says when it fails.
 FAILURES = (RemoteError, KubectlError)
-# Seconds for a part to come back, beyond what stack.yml gives a worker to finish its task.
-PATIENCE = 240.0
+# Seconds for a part to come back, beyond what stack.yml gives a worker to finish its task; and for a stack that nothing
+# was done to.
+PATIENCE, AT_FIRST = 240.0, 60.0
+# What the second half of a fault's name means, in words.
+HOW = {"kill": "SIGKILL to", "stop": "SIGSTOP to", "restart": "restart of"}
 _EVERY = 0.5
 _TRIES, _PAUSE = 8, 2.0
 
@@ -79,7 +82,7 @@ def until(missing: Callable[[], str | None], within: float = PATIENCE) -> None:
     while (what := missing()) is not None:
         interrupt.check()
         if time.monotonic() > deadline:
-            raise NotReady(f"not whole again within {within:.0f} s, still waiting for {what}")
+            raise NotReady(f"the stack is not whole within {within:.0f} s, still waiting for {what}")
         time.sleep(_EVERY)
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from loadtests.faults import alarms
-from loadtests.faults.hands import PATIENCE, no_pool, pool_of, put_back, readers, unready, until
+from loadtests.faults.hands import AT_FIRST, HOW, PATIENCE, no_pool, pool_of, put_back, readers, unready, until
 from loadtests.faults.schedule import LASTING, Fault, Schedule
 from loadtests.generator.front_end import FrontEnd
 from loadtests.hosts import inventory, links
@@ -35,7 +35,7 @@ class Lasting:
 
 
 class HostsHands:
-    """For the stack on an inventory's hosts. Raises RemoteError unless all of it works when it begins."""
+    """For the stack on an inventory's hosts. Raises RemoteError or NotReady unless all of it works when it begins."""
 
     def __init__(self, remote: Remote, deployment: Deployment, front: FrontEnd) -> None:
         self._remote, self._deployment, self._front = remote, deployment, front
@@ -50,6 +50,7 @@ class HostsHands:
         workers = Counter(pool for units in self._units.values() for pool in _pools(units))
         plain = any(CONSUMER in units for units in self._units.values())
         self._wanted = readers(self._contract, workers, plain)
+        until(self._missing, AT_FIRST)
 
     def refusals(self, schedule: Schedule) -> dict[str, str]:
         said = {name: self._cannot(fault) for name, fault in schedule.faults.items()}
@@ -57,9 +58,10 @@ class HostsHands:
 
     def about(self, fault: Fault) -> str:
         broker = f"the broker that leads the queue {self._contract.queue_of(fault.task)}"
+        how = HOW.get(fault.do.partition("-")[2], "")
         if fault.do.startswith(("worker-", "web-")):
             machine, unit = self._found(self._unit(fault))
-            return f"{fault.do.partition('-')[2]} {unit} on {machine.name}"
+            return f"{how} {unit} on {machine.name}"
         if fault.do == "results-down":
             machine, unit = self._store()
             return f"stop {unit} on {machine.name}, for everybody who uses it"
@@ -68,12 +70,12 @@ class HostsHands:
                 f"restart everything of Warren's on {', '.join(each.name for each in self._app())}, one after another"
             )
         if fault.do in ("memory-alarm", "disk-alarm"):
-            return f"raise the {fault.do} on {broker}, which blocks every publisher of the cluster"
+            return f"{fault.do} on {broker}, which blocks every publisher of the cluster"
         if fault.do == "cut":
             return f"drop what {broker} and the other brokers send to each other (nft table {links.TABLE} on its host)"
         if fault.do == "slow-link":
             return f"let all that the host of {broker} sends come {links.DELAY} later (tc netem)"
-        return f"{fault.do.partition('-')[2]} {broker}"
+        return f"{how} {broker}"
 
     def begin(self, fault: Fault) -> None:
         if fault.do in LASTING:

@@ -52,16 +52,16 @@ def _try(remote: Remote, machine: Machine, command: str, need: str) -> None:
     try:
         remote.run(machine, "sh", "-c", command)
     except RemoteError as error:
-        said = str(error).strip().splitlines()[-1].rpartition("): ")[2]
+        said = str(error).rpartition("): ")[2].strip().splitlines()[0]
         raise RemoteError(f"{machine.name} cannot: {need}; it said: {said}") from error
 
 
 def _rules(addresses: dict[str, str]) -> str:
-    chains = []
+    lines = [f"table inet {TABLE} {{"]
     for chain, side in (("input", "saddr"), ("output", "daddr")):
-        drops = [f"{family} {side} {address} drop;" for address, family in addresses.items()]
-        chains.append(f"chain {chain} {{ type filter hook {chain} priority -300; {' '.join(drops)} }}")
-    return f"table inet {TABLE} {{ {' '.join(chains)} }}"
+        drops = [f"{family} {side} {address} drop" for address, family in addresses.items()]
+        lines += [f"chain {chain} {{", f"type filter hook {chain} priority -300", *drops, "}"]
+    return "\n".join([*lines, "}"])
 
 
 def _addresses(remote: Remote, machine: Machine, names: list[str]) -> dict[str, str]:
