@@ -45,6 +45,15 @@ def played(folder: Path, schedule: str, *words: str, say: Callable[[str], None])
     return outcomes
 
 
+def refused(*words: str) -> str:
+    """What it says without a yes, and without a terminal to ask at."""
+    command = [sys.executable, "-m", "loadtests.cli", "faults", *words]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "nothing was done. If it may be: --yes-break-it" in done.stdout
+    return done.stdout
+
+
 def interrupted(folder: Path, schedule: str, *words: str, once: Callable[[], bool]) -> None:
     """Ctrl-C when `once` says that the fault has come. It ends as it should, and in time."""
     process = subprocess.Popen(

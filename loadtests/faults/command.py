@@ -121,7 +121,7 @@ def _possible(asked: Asked, hands: Elsewhere) -> tuple[Schedule, list[str]]:
     cannot = hands.refusals(asked.schedule)
     target = asked.options["target"]
     if asked.options["schedule"] or asked.options["only"] or len(cannot) == len(asked.schedule.faults):
-        _refuse(asked.path, [f"faults.{name}: cannot be done to these {target}: {why}" for name, why in cannot.items()])
+        _refuse(asked.path, [f"faults.{name}: the target {target} cannot do it: {why}" for name, why in cannot.items()])
     faults = {name: fault for name, fault in asked.schedule.faults.items() if name not in cannot}
     notes = [f"{name} was left out: {why}" for name, why in cannot.items()]
     return asked.schedule.model_copy(update={"faults": faults}), notes

@@ -9,7 +9,7 @@ import pytest
 
 from loadtests.kubernetes.deployment import STACK
 
-from ..faults_command import interrupted, played
+from ..faults_command import interrupted, played, refused
 from ..front_end import wait_until
 from ..under_load import ENOUGH, Fault, Outcome, Step, assert_nothing_lost, assert_proven, told
 from .site import restarts
@@ -17,8 +17,12 @@ from .site import restarts
 # Tasks a second and seconds: enough for `assert_proven`.
 RATE, LENGTH, FAULT_AT = 130.0, 45.0, 8.0
 PATIENCE = 120.0
-HEAD = f"version: 1\nrate: {RATE:g}\nbefore: {FAULT_AT:g}s\nafter: {LENGTH - FAULT_AT:g}s\n"
-SCHEDULE = f"""{HEAD}faults:
+SCHEDULE = f"""
+version: 1
+rate: {RATE:g}
+before: {FAULT_AT:g}s
+after: {LENGTH - FAULT_AT:g}s
+faults:
   broker-restart: {{do: broker-restart}}
   broker-kill: {{do: broker-kill}}
   worker-kill: {{do: worker-kill, after: 25s}}
@@ -41,6 +45,8 @@ def under_load(site: Any, tmp_path: Path, say: Any) -> Callable[..., Outcome]:
 
 def test_faults_by_the_command_lose_nothing_and_leave_nothing_behind(site: Any, tmp_path: Path, say: Any) -> None:
     workers, brokers, before = restarts(site.pods("warren/pool")), restarts(site.brokers()), changeable(site)
+    # A stack that may have users is not broken unasked.
+    assert "SIGKILL to one pod of the front end" in refused(*target(site), "--only", "web-kill")
     outcomes = played(tmp_path, SCHEDULE, *target(site), say=say)
     for name in ("broker-restart", "broker-kill"):
         assert outcomes[name].ledger.accepted >= ENOUGH
@@ -55,7 +61,7 @@ def test_faults_by_the_command_lose_nothing_and_leave_nothing_behind(site: Any, 
 
 def test_faults_that_are_interrupted_are_put_back(site: Any, tmp_path: Path) -> None:
     before = changeable(site)
-    schedule = f"{HEAD}faults:\n  nowhere: {{do: results-down, lasts: 10m}}\n"
+    schedule = "version: 1\nrate: 50\nbefore: 1s\nafter: 1s\nfaults:\n  gone: {do: results-down, lasts: 10m}\n"
     interrupted(tmp_path, schedule, *target(site), once=lambda: changeable(site) != before)
     assert changeable(site) == before
     site.wait_for("statefulset/results")
