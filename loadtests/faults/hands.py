@@ -28,6 +28,9 @@ _TRIES, _PAUSE = 8, 2.0
 class Hands(Protocol):
     """The hands of a target, for one stack."""
 
+    def aim(self, fault: Fault) -> None:
+        """Find out what it takes, before there is load: to ask may take seconds, which are not the fault's."""
+
     def begin(self, fault: Fault) -> None:
         """Do it."""
 

@@ -40,7 +40,9 @@ class HostsHands:
     def __init__(self, remote: Remote, deployment: Deployment, front: FrontEnd) -> None:
         self._remote, self._deployment, self._front = remote, deployment, front
         self._contract, self._brokers = deployment.contract, deployment.group("brokers")
-        self._lasting: Lasting | None = None
+        self._aimed: Lasting
+        self._aimed_at: tuple[Machine, str]
+        self._lasting: Lasting | None = None  # what is in force
         kind = next(iter(inventory.variables(deployment, {"kind": "results_kind | default('')"}).values()))["kind"]
         self._stores = STORES.get(kind, ())
         self._units = self._active()
@@ -77,21 +79,26 @@ class HostsHands:
             return f"let all that the host of {broker} sends come {links.DELAY} later (tc netem)"
         return f"{how} {broker}"
 
+    def aim(self, fault: Fault) -> None:
+        if fault.do in LASTING:
+            self._aimed = self._lasting_of(fault)
+        elif fault.do.startswith("broker-"):
+            self._aimed_at = self._leader(fault), BROKER
+        elif fault.do != "deploy":
+            self._aimed_at = self._found(self._unit(fault))
+
     def begin(self, fault: Fault) -> None:
         if fault.do in LASTING:
-            lasting = self._lasting_of(fault)
             # First who puts it back, then the fault.
-            self._lasting = lasting
+            self._lasting = lasting = self._aimed
             alone = f"{(fault.lasts or 0.0) + ALONE:.0f}"
             self._run(lasting.machine, "systemd-run", "--quiet", "--collect", f"--unit={TIMER}", f"--on-active={alone}",
                       "--timer-property=AccuracySec=1s", "sh", "-c", lasting.undo)  # fmt: skip
             self._run(lasting.machine, "sh", "-c", lasting.do)
         elif fault.do == "deploy":
             self._deploy()
-        elif fault.do in ("broker-kill", "broker-restart"):
-            self._renew(self._leader(fault), BROKER, fault.do.endswith("-kill"))
         else:
-            self._renew(*self._found(self._unit(fault)), fault.do.endswith("-kill"))
+            self._renew(*self._aimed_at, fault.do.endswith("-kill"))
 
     def end(self, fault: Fault) -> None:
         if lasting := self._lasting:

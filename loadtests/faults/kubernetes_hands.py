@@ -57,7 +57,9 @@ class KubernetesHands:
 
     def __init__(self, kubectl: Kubectl, contract: Contract, front: FrontEnd) -> None:
         self._kubectl, self._contract, self._front = kubectl, contract, front
-        self._lasting: Lasting | None = None
+        self._aimed: Lasting
+        self._aimed_at: Pod
+        self._lasting: Lasting | None = None  # what is in force
         self._plain = bool(pods(kubectl, CONSUMER))
         until(self._missing, AT_FIRST)
 
@@ -80,15 +82,21 @@ class KubernetesHands:
             return f"kubectl rollout restart {' '.join(self._deployments())}"
         return f"{fault.do} on {one['broker']}, which blocks every publisher of the cluster"
 
+    def aim(self, fault: Fault) -> None:
+        if fault.do in LASTING:
+            self._aimed = self._lasting_of(fault)
+        elif fault.do != "deploy":
+            self._aimed_at = self._victim(fault)
+
     def begin(self, fault: Fault) -> None:
         if fault.do in LASTING:
-            self._lasting = self._lasting_of(fault)
+            self._lasting = self._aimed
             self._lasting.do()
         elif fault.do == "deploy":
             self._deploy()
         else:
             part, _, how = fault.do.partition("-")
-            pod = self._victim(fault)
+            pod = self._aimed_at
             if how == "kill":
                 self._signal(pod, part, "KILL")
             else:
@@ -186,7 +194,12 @@ class KubernetesHands:
         )
 
     def _signal(self, pod: Pod, part: str, name: str) -> None:
-        self._kubectl("exec", _name(pod), "--", "sh", "-c", SIGNAL, "sh", PROGRAMS[part][1], name)
+        try:
+            self._kubectl("exec", _name(pod), "--", "sh", "-c", SIGNAL, "sh", PROGRAMS[part][1], name)
+        except KubectlError as error:
+            # Who ends a container's first process from inside of it goes down with it.
+            if not (name == "KILL" and "exit code 137" in str(error)):
+                raise
 
     def _again(self, pod: Pod) -> bool:
         """Whether another one is in its place, or its container was started again."""

@@ -46,6 +46,9 @@ class LocalHands:
         self._lock: sqlite3.Connection | None = None
         self._stopped: set[int] = set()
 
+    def aim(self, fault: Fault) -> None:
+        """Nothing has to be asked here."""
+
     def begin(self, fault: Fault) -> None:
         worker = self._worker(fault)
         doing: dict[str, Callable[[], object]] = {

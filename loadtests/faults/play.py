@@ -72,6 +72,7 @@ def play(
     load = replace(load, what=(*load.what, "--task", fault.task, "--args", json.dumps(fault.args)))
     phase = Phase(name, length - warmup, warmup, schedule.rate, arrivals="poisson")
     playing = Playing(fault, hands, schedule.before, parts.folder(folder, name) / "phase.json", say, shown)
+    hands.aim(fault)
     try:
         run_phase(load, phase, folder, f"{run}.{name}", playing.tick)
     finally:

@@ -27,7 +27,7 @@ faults:
   worker-kill: {{do: worker-kill}}
   web-kill: {{do: web-kill, after: 34s}}
   broker-restart: {{do: broker-restart, after: 28s}}
-  memory-alarm: {{do: memory-alarm, lasts: 2s, after: 6s}}
+  memory-alarm: {{do: memory-alarm, lasts: 2s, after: 12s}}
 """
 TARGET = ("--target", "hosts", "--inventory", INVENTORY)
 # Longer than brokers take to call a silent neighbour down: rabbitmq_net_ticktime in inventory/lab.yml, and a quarter.
