@@ -107,7 +107,7 @@ def _hands(target: Target, contract: Contract) -> LocalHands | Elsewhere:
     if target.hosts:
         from loadtests.faults.hosts_hands import HostsHands
 
-        return HostsHands(*target.hosts, front)
+        return HostsHands(*target.hosts, front, target.notes)
     if target.cluster:
         from loadtests.faults.kubernetes_hands import KubernetesHands
 
@@ -174,6 +174,7 @@ def _play(asked: Asked, target: Target, hands: Hands, results: Path, found: Faul
         manifest.write(folder, facts)
         one = play(name, schedule, hands, load, asked.contract, folder, found.run, console.status, console.tick(name))
         found.faults.append(one)
+        found.notes = list(target.notes)
         document.write(results, found)
         book = one.ledger
         console.say(

@@ -4,6 +4,7 @@ What lasts is put back by us, and by a timer of that host's own systemd in case 
 """
 
 import json
+import time
 from collections import Counter
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ STORES = {"valkey": ("valkey-server*.service", "redis-server*.service"), "postgr
 TIMER = "warren-fault"
 # Seconds after which a host's own timer puts a fault back, beyond what it was to last.
 ALONE = 60.0
+# Seconds for brokers to find each other after a cut.
+HEALED = 60.0
 # ssh, systemctl and rabbitmqctl on a machine that is busy.
 _ANSWER = 90.0
 
@@ -37,8 +40,9 @@ class Lasting:
 class HostsHands:
     """For the stack on an inventory's hosts. Raises RemoteError or NotReady unless all of it works when it begins."""
 
-    def __init__(self, remote: Remote, deployment: Deployment, front: FrontEnd) -> None:
-        self._remote, self._deployment, self._front = remote, deployment, front
+    def __init__(self, remote: Remote, deployment: Deployment, front: FrontEnd, notes: list[str]) -> None:
+        """`notes`: what has to be known about the outcome is added to them."""
+        self._remote, self._deployment, self._front, self._notes = remote, deployment, front, notes
         self._contract, self._brokers = deployment.contract, deployment.group("brokers")
         self._aimed: Lasting
         self._aimed_at: tuple[Machine, str]
@@ -107,8 +111,10 @@ class HostsHands:
             both = f"{lasting.undo} && {{ systemctl stop --quiet {TIMER}.timer 2>/dev/null || :; }}"
             put_back(lambda: self._run(lasting.machine, "sh", "-c", both), by_hand)
             self._lasting = None
+            if fault.do == "cut":
+                put_back(lambda: self._heal(lasting.machine), f"on {lasting.machine.name}: systemctl restart {BROKER}")
         until(self._missing, PATIENCE + self._contract.stop.timeout)
-        if self._brokers and (fault.do.startswith("broker-") or fault.do == "cut"):
+        if fault.do.startswith("broker-") or fault.do == "cut":
             until(self._cluster_missing)
 
     # What can be done
@@ -228,13 +234,33 @@ class HostsHands:
         gone = [f"{unit} on {name}" for name, units in self._units.items() for unit in sorted(units - now[name])]
         return ", ".join(gone) or unready(self._front, self._wanted)
 
+    def _heal(self, machine: Machine) -> None:
+        """Restart a broker that stays split from the others. Also after a Ctrl-C: nobody else does it.
+
+        With pause_minority, RabbitMQ leaves a split alone that ended before each side had seen it.
+        """
+        deadline = time.monotonic() + HEALED
+        while time.monotonic() < deadline:
+            running, split = self._cluster(machine)
+            if split:
+                self._notes.append(f"after the cut {machine.name} stayed split from its cluster, and was restarted")
+                self._restart(machine, BROKER)
+            elif running == len(self._brokers):
+                return
+            time.sleep(1.0)
+
     def _cluster_missing(self) -> str | None:
+        running, split = self._cluster(self._brokers[0])
+        missing = len(self._brokers) - running
+        return f"{missing} of {len(self._brokers)} brokers in their cluster" if missing or split else None
+
+    def _cluster(self, machine: Machine) -> tuple[int, bool]:
+        """How many brokers run, as this one sees it, and whether it knows of a split."""
         try:
-            said = json.loads(self._run(self._brokers[0], "rabbitmqctl", "-q", "cluster_status", "--formatter", "json"))
+            said = json.loads(self._run(machine, "rabbitmqctl", "-q", "cluster_status", "--formatter", "json"))
         except RemoteError:
-            return self._brokers[0].name
-        missing = len(self._brokers) - len(said["running_nodes"])
-        return f"{missing} of {len(self._brokers)} brokers in their cluster" if missing else None
+            return 0, False
+        return len(said["running_nodes"]), bool(said["partitions"])
 
     def _active(self) -> dict[str, set[str]]:
         """Host to the units that are ready."""
