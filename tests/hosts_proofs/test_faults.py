@@ -22,12 +22,12 @@ SCHEDULE = f"""
 version: 1
 rate: {RATE:g}
 before: {FAULT_AT:g}s
-after: 22s
+after: {LENGTH - FAULT_AT:g}s
 faults:
   worker-kill: {{do: worker-kill}}
-  web-kill: {{do: web-kill, after: 34s}}
-  broker-restart: {{do: broker-restart, after: 28s}}
-  memory-alarm: {{do: memory-alarm, lasts: 2s, after: 12s}}
+  web-kill: {{do: web-kill}}
+  broker-restart: {{do: broker-restart, after: 20s}}
+  memory-alarm: {{do: memory-alarm, lasts: 2s, after: 8s}}
 """
 TARGET = ("--target", "hosts", "--inventory", INVENTORY)
 # Longer than brokers take to call a silent neighbour down: rabbitmq_net_ticktime in inventory/lab.yml, and a quarter.
