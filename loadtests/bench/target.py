@@ -37,10 +37,7 @@ class NoTarget(Exception):
 
 @dataclass
 class Target:
-    """`sampler`: watches processors, writes into a phase's folder.
-
-    `local`: the stack, when it is our own; `hosts`, `cluster`: the way to one that is not.
-    """
+    """`sampler`: watches processors, writes into a phase's folder. `local`: the stack, when it is our own."""
 
     url: str
     token: str
@@ -49,9 +46,10 @@ class Target:
     ca: str = ""
     sampler: Callable[[Path], AbstractContextManager[Any]] | None = None
     local: LocalStack | None = None
+    notes: list[str] = field(default_factory=list)
+    # The way to one that is not.
     hosts: tuple[Remote, Deployment] | None = None
     cluster: Kubectl | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 @contextmanager
