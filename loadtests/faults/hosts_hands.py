@@ -212,6 +212,8 @@ class HostsHands:
         else:
             self._restart(machine, unit)
         until(lambda: None if self._pid(machine, unit) not in ("0", before) else f"{unit} on {machine.name}")
+        # systemd counts how often it had to, and waits longer each time; this one shall not count.
+        self._run(machine, "systemctl", "reset-failed", unit)
 
     def _restart(self, machine: Machine, *units: str) -> None:
         patience = PATIENCE + self._contract.stop.timeout
