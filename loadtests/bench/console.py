@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -40,6 +41,13 @@ class BenchConsole(AbstractContextManager["BenchConsole"]):
             self._progress.update(self._bar, description=text, total=None, visible=True)
         else:
             self.say(text)
+
+    def ask(self, question: str) -> bool:
+        """Yes or no, of who sits at the terminal."""
+        self._progress.stop()
+        yes = click.confirm(question)
+        self._progress.start()
+        return yes
 
     def tick(self, name: str) -> Tick:
         """For a phase that begins."""

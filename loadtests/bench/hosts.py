@@ -29,7 +29,7 @@ def by_inventory(inventory: str, token: str, ca: str, progress: Progress) -> Ite
         except RemoteError as error:
             raise NoTarget(str(error)) from error
         target = by_url(deployment.url, token or deployment.token, ca or deployment.ca)
-        target.ca = ca or deployment.ca
+        target.ca, target.hosts = ca or deployment.ca, (remote, deployment)
         target.facts = {"target": "hosts", "url": deployment.url, "broker": broker, "hosts": hosts}
         target.contract = deployment.contract.model_dump(mode="json", exclude_none=True)
         target.sampler = lambda folder: HostsSampler(folder, remote, list(deployment.machines.values()))

@@ -28,6 +28,7 @@ def by_namespace(kubectl: Kubectl, url: str, token: str, ca: str, progress: Prog
         except KubectlError as error:
             raise NoTarget(str(error)) from error
         target = by_url(way.rstrip("/"), token or deployment.token, ca)
+        target.cluster = kubectl
         about = {"namespace": kubectl.namespace, "kubernetes": next(iter(pods.values()), {}).get("kubernetes")}
         target.facts = {"target": "kubernetes", "url": target.url, "broker": broker, "hosts": pods, **about}
         target.contract = deployment.contract.model_dump(mode="json", exclude_none=True)

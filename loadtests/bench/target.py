@@ -15,6 +15,9 @@ from loadtests.analysis.manifest import broker_facts
 from loadtests.bench.cpu import CpuSampler
 from loadtests.clocks.watch import Ways
 from loadtests.generator.front_end import FrontEnd, FrontEndError
+from loadtests.hosts.inventory import Deployment
+from loadtests.hosts.remote import Remote
+from loadtests.kubernetes.kubectl import Kubectl
 from loadtests.local.processes import StackOptions
 from loadtests.local.stack import LocalStack
 
@@ -49,6 +52,9 @@ class Target:
     local: LocalStack | None = None
     clocks: Ways | None = None
     notes: list[str] = field(default_factory=list)
+    # The way to one that is not.
+    hosts: tuple[Remote, Deployment] | None = None
+    cluster: Kubectl | None = None
 
 
 @contextmanager

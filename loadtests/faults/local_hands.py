@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from app.contract import Contract
 from loadtests import interrupt
+from loadtests.faults.hands import no_pool, pool_of
 from loadtests.faults.schedule import Fault, Kind, Schedule
 from loadtests.local.errors import NotReady
 from loadtests.local.processes import results_elsewhere
@@ -15,7 +16,7 @@ from loadtests.local.stack import LocalStack
 
 # What this target cannot do, and who can.
 CANNOT: dict[Kind, str] = {
-    "cut": "on loopback there is no link to cut; make test-hosts cuts a broker off, on hosts",
+    "cut": "on loopback there is no link to cut; --target hosts can",
     "slow-link": "on loopback there is no link to slow down",
 }
 BROKER, WEB = "rabbitmq", "web"
@@ -30,8 +31,8 @@ def refusals(schedule: Schedule, contract: Contract) -> list[str]:
     for name, fault in schedule.faults.items():
         if fault.do in CANNOT:
             found.append(f"faults.{name}: the local target cannot do {fault.do}: {CANNOT[fault.do]}")
-        if fault.pool and fault.pool not in contract.pools:
-            found.append(f"faults.{name}.pool: stack.yml has no pool {fault.pool}; it has {', '.join(contract.pools)}")
+        if said := no_pool(fault, contract):
+            found.append(f"faults.{name}.pool: {said}")
         if fault.do == "results-down" and (where := results_elsewhere()):
             found.append(f"faults.{name}: {where} puts the results elsewhere, where local hands do not reach; unset it")
     return found
@@ -44,6 +45,9 @@ class LocalHands:
         self._stack, self._contract = stack, contract
         self._lock: sqlite3.Connection | None = None
         self._stopped: set[int] = set()
+
+    def aim(self, fault: Fault) -> None:
+        """Nothing has to be asked here."""
 
     def begin(self, fault: Fault) -> None:
         worker = self._worker(fault)
@@ -78,9 +82,7 @@ class LocalHands:
 
     def _worker(self, fault: Fault) -> str:
         """The first worker of the pool that is meant."""
-        queue = self._contract.queue_of(fault.task)
-        pool = fault.pool or next(name for name, each in self._contract.pools.items() if queue in each.queues)
-        return f"worker-{pool}-0"
+        return f"worker-{pool_of(fault, self._contract)}-0"
 
     def _freeze(self, name: str) -> None:
         self._stopped.add(self._stack.kill(name, signal.SIGSTOP))

@@ -69,9 +69,10 @@ def play(
     fault = schedule.faults[name]
     length = schedule.length(fault)
     warmup = schedule.before * WARMUP
-    load = replace(load, what=("--task", fault.task, "--args", json.dumps(fault.args)))
+    load = replace(load, what=(*load.what, "--task", fault.task, "--args", json.dumps(fault.args)))
     phase = Phase(name, length - warmup, warmup, schedule.rate, arrivals="poisson")
     playing = Playing(fault, hands, schedule.before, parts.folder(folder, name) / "phase.json", say, shown)
+    hands.aim(fault)
     try:
         run_phase(load, phase, folder, f"{run}.{name}", playing.tick)
     finally:

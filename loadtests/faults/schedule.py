@@ -10,6 +10,8 @@ from app.contract import Complaint, Name, TaskName, from_pydantic, line_of, name
 from app.units import Duration
 
 DEFAULT = Path(__file__).with_name("schedule.yml")
+# What is played unless another is given: all that can be done to the target.
+DEFAULTS = {"local": DEFAULT} | dict.fromkeys(("hosts", "kubernetes"), DEFAULT.with_name("schedule-deployed.yml"))
 
 Kind = Literal[
     "worker-kill",

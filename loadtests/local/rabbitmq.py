@@ -19,7 +19,7 @@ from loadtests.local.rabbitmq_files import ADMIN, DISK_FREE, MEMORY_WATERMARK, N
 from loadtests.local.rabbitmq_program import RabbitMQProgram, installed
 
 Progress = Callable[[str], None]
-_NO_DISK_HAS = 10**18  # bytes
+NO_DISK_HAS = 10**18  # bytes
 
 
 def accepts_connections(files: NodeFiles) -> bool:
@@ -59,7 +59,7 @@ def set_memory_alarm(files: NodeFiles, on: bool) -> None:
 
 def set_disk_alarm(files: NodeFiles, on: bool) -> None:
     """Raise the node's disk alarm, which blocks every publisher too, or clear it."""
-    rabbitmqctl(files, "set_disk_free_limit", str(_NO_DISK_HAS) if on else str(DISK_FREE))
+    rabbitmqctl(files, "set_disk_free_limit", str(NO_DISK_HAS) if on else str(DISK_FREE))
 
 
 class RabbitMQNode:

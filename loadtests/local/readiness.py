@@ -10,6 +10,7 @@ import requests
 
 from app.contract import Contract
 from loadtests import interrupt
+from loadtests.generator.front_end import FrontEnd, FrontEndError
 from loadtests.local.errors import NotReady
 from loadtests.local.rabbitmq import accepts_connections
 from loadtests.local.rabbitmq_files import NodeFiles
@@ -86,13 +87,15 @@ def _consumers_missing(state: StackState, contract: Contract) -> str | None:
     wanted = Counter({"plain": 1})
     for pool in contract.pools.values():
         wanted.update(dict.fromkeys(pool.queues, pool.process_count()))
-    headers = {"Authorization": f"Bearer {state.token}"} if state.token else {}
+    return consumers_missing(FrontEnd(state.url, state.token or ""), wanted)
+
+
+def consumers_missing(front: FrontEnd, wanted: Counter[str]) -> str | None:
+    """Queue → how many should read it. None when they all do, as the broker tells the front end."""
     try:
-        answer = requests.get(f"{state.url}/queues", headers=headers, timeout=5)
-        answer.raise_for_status()
-    except requests.RequestException as error:
-        return f"the front end to tell who reads the queues ({type(error).__name__})"
-    missing = wanted - Counter({queue["name"]: queue["consumers"] for queue in answer.json()["queues"]})
+        missing = wanted - Counter({queue["name"]: queue["consumers"] for queue in front.queues()})
+    except FrontEndError as error:
+        return f"the front end to tell who reads the queues ({error})"
     return f"{missing.total()} of {wanted.total()} consumers" if missing else None
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from ..faults_command import interrupted, played, refused
 from ..front_end import wait_until
-from ..under_load import Fault, Outcome, Step, assert_proven
+from ..under_load import ENOUGH, Fault, Outcome, Step, assert_proven
+from .conftest import INVENTORY
 
 # Tasks a second and seconds: enough for `assert_proven`.
 RATE, LENGTH, FAULT_AT = 200.0, 36.0, 6.0
@@ -16,6 +18,18 @@ RATE, LENGTH, FAULT_AT = 200.0, 36.0, 6.0
 PATIENCE = 150.0
 # The records of its last moments are on its disk until it is back.
 DARK_FOR = 20.0
+SCHEDULE = f"""
+version: 1
+rate: {RATE:g}
+before: {FAULT_AT:g}s
+after: {LENGTH - FAULT_AT:g}s
+faults:
+  worker-kill: {{do: worker-kill}}
+  web-kill: {{do: web-kill}}
+  broker-restart: {{do: broker-restart, after: 20s}}
+  memory-alarm: {{do: memory-alarm, lasts: 2s, after: 8s}}
+"""
+TARGET = ("--target", "hosts", "--inventory", INVENTORY)
 # Longer than brokers take to call a silent neighbour down: rabbitmq_net_ticktime in inventory/lab.yml, and a quarter.
 CUT_FOR = 25.0
 
@@ -35,13 +49,40 @@ def under_load(site: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     return play
 
 
-def test_a_worker_killed(site: Any, under_load: Any) -> None:
-    before = site.workers("worker1")
-    unit = "warren-worker@fast-0.service"
-    under_load([(FAULT_AT, lambda: site.on("worker1", f"kill -9 {before[unit]}"))])
-    wait_until(lambda: site.workers("worker1").get(unit, before[unit]) != before[unit], "the unit's restart")
-    unharmed = {name: pid for name, pid in before.items() if name != unit}
-    assert unharmed.items() <= site.workers("worker1").items()
+def test_faults_by_the_command_lose_nothing_and_leave_nothing_behind(
+    site: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, limits = {host: site.workers(host) for host in ("worker1", "worker2")}, changeable(site)
+    # A stack that may have users is not broken unasked.
+    assert "SIGKILL to warren-web.service on web1" in refused(*TARGET, "--only", "web-kill")
+
+    def say(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {text}")
+
+    outcomes = played(tmp_path, SCHEDULE, *TARGET, say=say)
+    assert outcomes["worker-kill"].ledger.accepted >= ENOUGH
+    assert outcomes["web-kill"].ledger.accepted >= ENOUGH
+    # Requests that were in the air have no answer; what became of them is told apart, not guessed.
+    assert outcomes["web-kill"].ledger.unknown_fate.sent > 0
+    # One worker was killed, once; losing a broker is no reason to restart one.
+    now = {host: site.workers(host) for host in before}
+    new = [unit for host in before for unit in before[host] if now[host].get(unit) != before[host][unit]]
+    assert new == ["warren-worker@fast-0.service"]
+    assert changeable(site) == limits
+
+
+def test_faults_that_are_interrupted_are_put_back(site: Any, tmp_path: Path) -> None:
+    for host in brokers(site):
+        site.on(host, "apt-get --quiet --yes install nftables")  # it is on the disk
+    before = changeable(site)
+
+    def is_cut() -> bool:
+        return any("warren_fault" in site.on(host, "nft list tables") for host in brokers(site))
+
+    schedule = "version: 1\nrate: 50\nbefore: 1s\nafter: 1s\nfaults:\n  cut: {do: cut, lasts: 10m}\n"
+    interrupted(tmp_path, schedule, *TARGET, once=is_cut)
+    assert changeable(site) == before
 
 
 def test_the_power_of_a_worker_host_cut(site: Any, under_load: Any) -> None:
@@ -100,15 +141,6 @@ def test_the_brokers_restarted_one_by_one(site: Any, under_load: Any) -> None:
     assert {host: site.workers(host) for host in before} == before
 
 
-def test_the_front_end_killed(site: Any, under_load: Any) -> None:
-    def kill() -> None:
-        site.on("web1", "kill -9 $(systemctl show -p MainPID --value warren-web)")
-
-    outcome = under_load([(FAULT_AT, kill)])
-    # Requests that were in the air have no answer; what became of them is told apart, not guessed.
-    assert outcome.ledger.unknown_fate.sent > 0
-
-
 def test_a_hung_worker_is_restarted_and_a_lost_broker_is_no_reason_to(site: Any) -> None:
     before = site.workers("worker1")
     hung = "warren-worker@fast-0.service"
@@ -126,6 +158,14 @@ def test_a_hung_worker_is_restarted_and_a_lost_broker_is_no_reason_to(site: Any)
     site.ready(180)
     assert {host: site.workers(host) for host in before} == before
     assert site.front().get("/longtime_add?x=2&y=3").json() == 5
+
+
+def changeable(site: Any) -> dict[str, str]:
+    """What faults change on the hosts of brokers: the limits of the alarms, who puts them back, nft's tables."""
+    wanted = '"(vm_memory_high_watermark_setting|disk_free_limit)":[^,]*'
+    limits = f"rabbitmqctl -q status --formatter json | grep -oE '{wanted}'"
+    rest = "systemctl list-units --all --plain --no-legend 'warren-fault*'; nft list tables 2>/dev/null || :"
+    return {host: site.on(host, f"{limits}; {rest}") for host in brokers(site)}
 
 
 def brokers(site: Any) -> list[str]:

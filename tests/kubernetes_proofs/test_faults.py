@@ -1,18 +1,33 @@
 """What breaks under load loses nothing: the ledger balances by task id, and the stack works again by itself."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loadtests.kubernetes.deployment import STACK
+
+from ..faults_command import interrupted, played, refused
 from ..front_end import wait_until
-from ..under_load import Fault, Outcome, Step, assert_nothing_lost, assert_proven, told
+from ..under_load import ENOUGH, Fault, Outcome, Step, assert_nothing_lost, assert_proven, told
 from .site import restarts
 
 # Tasks a second and seconds: enough for `assert_proven`.
 RATE, LENGTH, FAULT_AT = 130.0, 45.0, 8.0
 PATIENCE = 120.0
+SCHEDULE = f"""
+version: 1
+rate: {RATE:g}
+before: {FAULT_AT:g}s
+after: {LENGTH - FAULT_AT:g}s
+faults:
+  broker-restart: {{do: broker-restart}}
+  broker-kill: {{do: broker-kill}}
+  worker-kill: {{do: worker-kill, after: 25s}}
+  memory-alarm: {{do: memory-alarm, lasts: 2s, after: 8s}}
+"""
 
 
 @pytest.fixture
@@ -28,29 +43,40 @@ def under_load(site: Any, tmp_path: Path, say: Any) -> Callable[..., Outcome]:
     return play
 
 
-def leader(site: Any) -> str:
-    """The broker pod that leads the queue `fast`."""
-    pod = next(iter(site.brokers()))
-    asked = ("list_queues", "--silent", "--vhost", "warren", "name", "leader")
-    for line in site.kubectl("exec", pod, "-c", "rabbitmq", "--", "rabbitmqctl", *asked).splitlines():
-        name, _, node = line.partition("\t")
-        if name == "fast":
-            return str(node.partition("@")[2].partition(".")[0])
-    raise AssertionError("there is no queue fast")
-
-
-def test_the_leading_broker_pod_deleted(site: Any, under_load: Any) -> None:
-    victim, workers = leader(site), restarts(site.pods("warren/pool"))
-    under_load([(FAULT_AT, lambda: site.kubectl("delete", "pod", victim, "--wait=false"))])
+def test_faults_by_the_command_lose_nothing_and_leave_nothing_behind(site: Any, tmp_path: Path, say: Any) -> None:
+    workers, brokers, before = restarts(site.pods("warren/pool")), restarts(site.brokers()), changeable(site)
+    # A stack that may have users is not broken unasked.
+    assert "SIGKILL to one pod of the front end" in refused(*target(site), "--only", "web-kill")
+    outcomes = played(tmp_path, SCHEDULE, *target(site), say=say)
+    for name in ("broker-restart", "broker-kill"):
+        assert outcomes[name].ledger.accepted >= ENOUGH
     site.wait_for("statefulset/rabbitmq")
-    # Losing a broker is no reason to restart a worker.
-    assert restarts(site.pods("warren/pool")) == workers
+    assert restarts(site.brokers()) != brokers
+    # One worker was killed, once, and went on in its pod; losing a broker is no reason to restart one.
+    now = restarts(site.pods("warren/pool"))
+    (killed,) = (name for name in workers if now.get(name) != workers[name])
+    assert now[killed] == (workers[killed][0], workers[killed][1] + 1)
+    assert changeable(site) == before
 
 
-def test_the_leading_broker_killed(site: Any, under_load: Any) -> None:
-    victim = leader(site)
-    under_load([(FAULT_AT, lambda: site.kubectl("delete", "pod", victim, "--grace-period=1", "--wait=false"))])
-    site.wait_for("statefulset/rabbitmq")
+def test_faults_that_are_interrupted_are_put_back(site: Any, tmp_path: Path) -> None:
+    before = changeable(site)
+    schedule = "version: 1\nrate: 50\nbefore: 1s\nafter: 1s\nfaults:\n  gone: {do: results-down, lasts: 10m}\n"
+    interrupted(tmp_path, schedule, *target(site), once=lambda: changeable(site) != before)
+    assert changeable(site) == before
+    site.wait_for("statefulset/results")
+
+
+def target(site: Any) -> tuple[str, ...]:
+    return ("--target", "kubernetes", "--namespace", site.namespace, "--url", site.url)
+
+
+def changeable(site: Any) -> dict[str, Any]:
+    """What faults change: the brokers' limits, and how many pods there shall be of what no autoscaler looks after."""
+    asked = ("-c", "rabbitmq", "--", "rabbitmqctl", "-q", "status", "--formatter", "json")
+    said = {name: json.loads(site.kubectl("exec", name, *asked)) for name in site.brokers()}
+    limits = {name: (each["vm_memory_high_watermark_setting"], each["disk_free_limit"]) for name, each in said.items()}
+    return limits | {each["metadata"]["name"]: each["spec"]["replicas"] for each in site.kubectl.items("sts", STACK)}
 
 
 def test_all_broker_pods_one_after_another(site: Any, under_load: Any) -> None:

@@ -50,6 +50,12 @@ def test_the_shipped_schedule_can_be_read_and_names_all_that_local_hands_can_do(
     assert {fault.do for fault in shipped.faults.values()} == set(KINDS) - {"cut", "slow-link", "web-restart"}
 
 
+def test_the_one_for_deployed_stacks_names_all_there_is():
+    for target in ("hosts", "kubernetes"):
+        shipped = schedule.read(schedule.DEFAULTS[target])
+        assert {fault.do for fault in shipped.faults.values()} == set(KINDS)
+
+
 def test_the_nightly_form_loads_long_enough_for_the_tasks_it_wants():
     shipped = schedule.read(schedule.DEFAULT)
     nightly = schedule.chosen(shipped, (), NIGHTLY, None)
@@ -79,6 +85,10 @@ def test_what_lasts_is_a_kind_of_fault():
         (["--only", "b"], "faults:\n  a: {do: web-kill}", "--only b: the schedule has no such fault; it has a"),
         (["--short", "--nightly"], "faults:\n  a: {do: web-kill}", "choose one"),
         (["--rate", "0"], "faults:\n  a: {do: web-kill}", "0.0 is not in the range"),
+        (["--target", "cloudfoundry"], "faults:\n  a: {do: web-kill}", "no hands for --target cloudfoundry"),
+        (["--url", "http://127.0.0.1:1"], "faults:\n  a: {do: web-kill}", "a URL alone cannot be broken"),
+        (["--namespace", "mine"], "faults:\n  a: {do: web-kill}", "--namespace and --context go with"),
+        (["--target", "hosts", "--inventory", "absent.yml"], "faults:\n  a: {do: web-kill}", "no such inventory"),
         (["--stack", "nowhere.yml"], "faults:\n  a: {do: web-kill}", "nowhere.yml: cannot be read"),
     ],
 )
