@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from app.contract import ContractError, parse_contract
+from loadtests import documents
 
 # Section, such as `pools.fast` → key → its value as YAML has it; None: without that key.
 Changes = Mapping[str, Mapping[str, str | int | None]]
@@ -57,10 +58,7 @@ def difference(before: str, after: str, source: Path, what: str) -> str:
 
 def write(source: Path, text: str) -> None:
     """Replace the file, whole or not at all; its mode stays."""
-    temporary = source.with_name(f"{source.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.chmod(source.stat().st_mode)
-    temporary.replace(source)
+    documents.write_text(source, text)
 
 
 def _edits(text: str, node: Any, values: Mapping[str, Any], refusal: CannotChange) -> list[_Edit]:

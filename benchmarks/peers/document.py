@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.peers.catalogue import OURS
+from loadtests import documents
 from loadtests.analysis.interval import median, ratio
 from loadtests.analysis.result import Interval
 from loadtests.compare.difference import ALPHA, fewest_runs, rank_test
@@ -131,9 +132,7 @@ def _median(values: Sequence[float]) -> tuple[float | None, float | None, float 
 
 def write(folder: Path, found: Peers) -> Path:
     """Write peers.json, whole or not at all."""
-    temporary = folder / f"{FILE}.tmp"
-    temporary.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    return temporary.replace(folder / FILE)
+    return documents.write(folder / FILE, found)
 
 
 def read(path: Path) -> Peers:

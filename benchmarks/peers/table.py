@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.peers.document import MEASURES, BadPeers, Measure, Peers
+from loadtests import documents
 from loadtests.analysis.manifest import machines
 
 FILE = "peers.md"
@@ -82,9 +83,7 @@ def insert(path: Path, found: Peers) -> None:
         count += times
     if not count:
         raise BadPeers(f"{path}: put the lines <!-- peers:table --> and <!-- /peers:table --> where the table shall be")
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    documents.write_text(path, text)
 
 
 def _about(found: Peers) -> Iterable[str]:

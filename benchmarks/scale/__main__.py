@@ -11,6 +11,7 @@ from benchmarks.scale.calibrate import calibrate, check, choose
 from benchmarks.scale.extrapolate import FACTORS, parts, scaled
 from benchmarks.scale.measure import measure
 from benchmarks.scale.measured import Run, read
+from loadtests import documents
 from loadtests.analysis.join import BadResults
 from loadtests.bench.locust_run import PhaseFailed
 from loadtests.local.errors import NoRabbitMQ, StackError
@@ -34,7 +35,7 @@ def main(run: Path | None, results: Path, tasks: int, output: Path) -> None:
     except (BadResults, PhaseFailed, StackError, NoRabbitMQ, OSError) as error:
         raise click.ClickException(str(error)) from error
     text = page.render(_find(found, tasks))
-    page.write(output, text)
+    documents.write_text(output, text)
     click.echo(text)
     click.echo(f"written: {output}; measured: {folder}")
 

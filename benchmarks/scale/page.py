@@ -43,12 +43,6 @@ def render(found: Found) -> str:
     return template.render(f=found, host=found.run.facts.get("host") or {}, published=published, today=_today())
 
 
-def write(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
 def _today() -> str:
     return datetime.datetime.now(datetime.UTC).date().isoformat()
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from loadtests import documents
 from loadtests.analysis.clocks import Clock
 from loadtests.analysis.histograms import Latency
 from loadtests.analysis.join import BadResults
@@ -99,9 +100,7 @@ def schema() -> dict[str, Any]:
 
 def write(results: Path, result: Result) -> None:
     """Write result.json, whole or not at all."""
-    temporary = results / f"{FILE}.tmp"
-    temporary.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    temporary.replace(results / FILE)
+    documents.write(results / FILE, result)
 
 
 def read(results: Path) -> Result:

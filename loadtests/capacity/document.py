@@ -1,10 +1,11 @@
 """capacity.json: what was measured, which part gave way first, and the model that follows. Versioned."""
 
-import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from loadtests import documents
 
 VERSION = 1
 FILE = "capacity.json"
@@ -139,9 +140,7 @@ class Capacity(_Part):
 
 def write(folder: Path, capacity: Capacity) -> Path:
     """Write capacity.json, whole or not at all."""
-    temporary = folder / f"{FILE}.tmp"
-    temporary.write_text(capacity.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    return temporary.replace(folder / FILE)
+    return documents.write(folder / FILE, capacity)
 
 
 def newest(results: Path) -> Path:
@@ -155,21 +154,7 @@ def newest(results: Path) -> Path:
 def read(path: Path) -> Capacity:
     """Of a file, or a run's folder. Raises BadCapacity: it is missing, cut off, or of another version."""
     path = path / FILE if path.is_dir() else path
-    try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadCapacity(f"{path}: {error.strerror}; `warren capacity` writes one") from error
-    except ValueError as error:
-        raise BadCapacity(f"{path}: cut off, or not JSON ({error}); run `warren capacity` again") from error
-    version = data.get("version") if isinstance(data, dict) else None
-    if version != VERSION:
-        raise BadCapacity(f"{path}: version {version}, and this Warren reads {VERSION}; run `warren capacity` again")
-    try:
-        return Capacity.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadCapacity(f"{path}: {where}: {first['msg']}; run `warren capacity` again") from error
+    return documents.read(path, Capacity, VERSION, "warren capacity", BadCapacity)
 
 
 def same_machine(capacity: Capacity, here: list[str], path: Path, other_machine: bool) -> list[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
+from loadtests import documents
 from loadtests.compare.difference import Difference, compare
 
 FILE = "comparison.json"
@@ -80,6 +81,4 @@ def judge(comparison: Comparison, tolerance: float) -> None:
 
 def write(folder: Path, comparison: Comparison) -> Path:
     """Write comparison.json, whole or not at all."""
-    temporary = folder / f"{FILE}.tmp"
-    temporary.write_text(comparison.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    return temporary.replace(folder / FILE)
+    return documents.write(folder / FILE, comparison)

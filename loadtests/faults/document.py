@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from loadtests import documents
 from loadtests.analysis.ledger import Ledger
 
 FILE = "faults.json"
@@ -86,6 +87,4 @@ class Faults(_Part):
 
 def write(folder: Path, found: Faults) -> Path:
     """Write faults.json, whole or not at all."""
-    temporary = folder / f"{FILE}.tmp"
-    temporary.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    return temporary.replace(folder / FILE)
+    return documents.write(folder / FILE, found)

@@ -4,6 +4,7 @@ import datetime
 from pathlib import Path
 from typing import Any
 
+from loadtests import documents
 from loadtests.analysis import manifest
 from loadtests.faults.document import Faults
 from loadtests.faults.outcome import SLACK
@@ -21,6 +22,4 @@ def write(results: Path, found: Faults) -> Path:
         specs |= pictures(results / each.name, each)
     started = datetime.datetime.fromtimestamp(found.started, datetime.UTC)
     text = fill("faults.html", specs, f=found, m=manifest.read(results), started=started, back=back, slack=SLACK)
-    temporary = results / f"{FILE}.tmp"
-    temporary.write_text(text, encoding="utf-8")
-    return temporary.replace(results / FILE)
+    return documents.write_text(results / FILE, text)

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from loadtests import documents
+
 SECRET = ("token", "broker")
 KEPT = ("scenario", "task", "args", "rate", "arrivals", "seed", "replay", "tasks", "warmup", "unmeasured", "num_users")
 
@@ -29,10 +31,7 @@ def write_meta(folder: Path, environment: Any, ended: float | None, followed: bo
     }
     meta["generator"]["locust"] = version("locust")
     meta["command"] = without_secrets(sys.argv)
-    path = folder / "phase.json"
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(meta, indent=1), encoding="utf-8")
-    temporary.replace(path)
+    documents.write_text(folder / "phase.json", json.dumps(meta, indent=1))
 
 
 def without_secrets(argv: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ import yaml
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from loadtests import documents
 from loadtests.analysis import clocks, manifest
 from loadtests.analysis.result import Result
 from loadtests.analysis.stages import CLOCK_RULE, HEADLINE, SMALL, STAGES
@@ -22,10 +23,7 @@ FILE = "report.html"
 def write(results: Path, result: Result) -> Path:
     """Write the page and return its path. Raises BadResults."""
     text = render(result, manifest.read(results), pictures(results, result))
-    temporary = results / f"{FILE}.tmp"
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(results / FILE)
-    return results / FILE
+    return documents.write_text(results / FILE, text)
 
 
 def render(result: Result, facts: dict[str, Any], specs: dict[str, dict[str, Any]]) -> str:

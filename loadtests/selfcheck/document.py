@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from loadtests import documents
+
 FILE = "selfcheck.json"
 
 Verdict = Literal["passed", "failed", "not told", "not done"]
@@ -56,6 +58,4 @@ class SelfCheck(_Part):
 
 def write(folder: Path, found: SelfCheck) -> Path:
     """Write selfcheck.json, whole or not at all."""
-    temporary = folder / f"{FILE}.tmp"
-    temporary.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    return temporary.replace(folder / FILE)
+    return documents.write(folder / FILE, found)

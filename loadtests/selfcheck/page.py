@@ -4,6 +4,7 @@ import datetime
 from pathlib import Path
 from typing import Any
 
+from loadtests import documents
 from loadtests.analysis import manifest
 from loadtests.report.page import fill
 from loadtests.selfcheck.document import SelfCheck
@@ -18,6 +19,4 @@ def write(results: Path, found: SelfCheck) -> Path:
     started = datetime.datetime.fromtimestamp(found.started, datetime.UTC)
     facts: dict[str, Any] = manifest.read(results)
     text = fill("selfcheck.html", pictures(results), s=found, m=facts, started=started, badges=BADGES)
-    temporary = results / f"{FILE}.tmp"
-    temporary.write_text(text, encoding="utf-8")
-    return temporary.replace(results / FILE)
+    return documents.write_text(results / FILE, text)

@@ -1,11 +1,11 @@
 """tune.json: what was measured of each candidate, what the best safe one is, and what each unsafe corner lost."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from loadtests import documents
 from loadtests.analysis.result import Interval
 from loadtests.compare.difference import Difference
 from loadtests.tune.candidate import Candidate
@@ -132,26 +132,10 @@ class Tune(_Part):
 
 def write(folder: Path, found: Tune) -> Path:
     """Write tune.json, whole or not at all."""
-    temporary = folder / f"{FILE}.tmp"
-    temporary.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    return temporary.replace(folder / FILE)
+    return documents.write(folder / FILE, found)
 
 
 def read(path: Path) -> Tune:
     """Of a file, or a run's folder. Raises BadTune: it is missing, cut off, or of another version."""
     path = path / FILE if path.is_dir() else path
-    try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadTune(f"{path}: {error.strerror}; `warren tune` writes one") from error
-    except ValueError as error:
-        raise BadTune(f"{path}: cut off, or not JSON ({error}); run `warren tune` again") from error
-    version = data.get("version") if isinstance(data, dict) else None
-    if version != VERSION:
-        raise BadTune(f"{path}: version {version}, and this Warren reads {VERSION}; run `warren tune` again")
-    try:
-        return Tune.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadTune(f"{path}: {where}: {first['msg']}; run `warren tune` again") from error
+    return documents.read(path, Tune, VERSION, "warren tune", BadTune)

@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
+from loadtests import documents
 from loadtests.tune import show
 from loadtests.tune.document import Tune
 from loadtests.tune.plan import ROUNDS
@@ -18,9 +19,7 @@ MOST = 10
 
 def write(path: Path, found: Tune, facts: dict[str, Any]) -> None:
     """Write it, whole or not at all. `facts`: the run's manifest."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(render(found, facts), encoding="utf-8")
-    temporary.replace(path)
+    documents.write_text(path, render(found, facts))
 
 
 def render(found: Tune, facts: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import datetime
 from pathlib import Path
 
+from loadtests import documents
 from loadtests.analysis import manifest
 from loadtests.report.page import fill
 from loadtests.tune import show
@@ -23,6 +24,4 @@ def write(results: Path, found: Tune) -> Path:
         started=datetime.datetime.fromtimestamp(found.started, datetime.UTC),
         show=show,
     )
-    temporary = results / f"{FILE}.tmp"
-    temporary.write_text(text, encoding="utf-8")
-    return temporary.replace(results / FILE)
+    return documents.write_text(results / FILE, text)
