@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from typing import Any
 
 from celery.backends import database, redis
@@ -11,6 +12,10 @@ from sqlalchemy import Engine
 
 log = logging.getLogger(__name__)
 
+# Seconds after a failure in which the store is not tried again. Waiting for it holds the loop of a solo worker, which
+# would be taken for a hung one if it waited again at each task that comes next.
+PAUSE = 2.0
+
 
 class Surviving:
     """Storing a result in vain, after the retries, is logged and no more: the task itself is done.
@@ -18,10 +23,16 @@ class Surviving:
     Celery's own raises, and outside of prefork's children that ends the worker, which then gets the task again.
     """
 
+    _not_before = 0.0
+
     def store_result(self, task_id: str, result: Any, state: str, **more: Any) -> Any:
+        if time.monotonic() < self._not_before:
+            log.error("the result of task %s (%s) is lost: the store has just failed", task_id, state)
+            return result
         try:
             return super().store_result(task_id, result, state, **more)  # type: ignore[misc]
         except BackendStoreError as error:
+            self._not_before = time.monotonic() + PAUSE
             log.error("the result of task %s (%s) is lost: %s: %s", task_id, state, error, error.__cause__)
             return result
 

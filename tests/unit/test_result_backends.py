@@ -1,0 +1,47 @@
+"""A result store that fails must not hold a worker from one task to the next."""
+
+from typing import Any
+
+import pytest
+from celery.exceptions import BackendStoreError
+
+from app import result_backends
+from app.result_backends import PAUSE, Surviving
+
+
+class Store:
+    """Counts what it is asked to keep; fails when told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.down = False
+
+    def store_result(self, task_id: str, result: Any, state: str, **more: Any) -> Any:
+        self.asked.append(task_id)
+        if self.down:
+            raise BackendStoreError("down")
+        return result
+
+
+class Backend(Surviving, Store):
+    pass
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    now = {"now": 1000.0}
+    monkeypatch.setattr(result_backends.time, "monotonic", lambda: now["now"])
+    return now
+
+
+def test_a_store_that_failed_is_left_alone_for_a_moment_and_then_tried_again(clock, caplog):
+    backend = Backend()
+    backend.down = True
+    assert [backend.store_result(task, task, "SUCCESS") for task in ("a", "b", "c")] == ["a", "b", "c"]
+    assert backend.asked == ["a"]
+    assert [record.args[0] for record in caplog.records if "is lost" in record.message] == ["a", "b", "c"]
+    clock["now"] += PAUSE
+    backend.down = False
+    for task in ("d", "e"):
+        backend.store_result(task, task, "SUCCESS")
+    assert backend.asked == ["a", "d", "e"]
