@@ -7,7 +7,7 @@ import click
 
 from benchmarks.million_records import measure as measure_long
 from benchmarks.scale import page, small
-from benchmarks.scale.calibrate import calibrate, check, choose
+from benchmarks.scale.calibrate import calibrate, check, choose, fit_variation
 from benchmarks.scale.extrapolate import FACTORS, parts, scaled
 from benchmarks.scale.measure import measure
 from benchmarks.scale.measured import Run, read
@@ -47,7 +47,7 @@ def _find(run: Run, tasks: int) -> page.Found:
             f"{len(run.points)} rates were sustained, and it takes {NEEDED}: measure again on a quieter machine{said}"
         )
     low, high, held_out = choose(run.points)
-    model = calibrate(low, high)
+    model = fit_variation(calibrate(low, high), run.layout)
     click.echo(f"calibrated by {low.phase} and {high.phase}; simulating")
     checked = [check(model, run.layout, each) for each in held_out]
     some = small.measure()

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmarks.million_records import Long
 from benchmarks.scale import published
-from benchmarks.scale.calibrate import Calibrated, Checked
+from benchmarks.scale.calibrate import VARIATIONS, Calibrated, Checked
 from benchmarks.scale.extrapolate import Part, Scaled
 from benchmarks.scale.measured import Run
 from benchmarks.scale.small import Small
@@ -40,7 +40,9 @@ def render(found: Found) -> str:
     )
     environment.filters |= {"seconds": seconds, "rate": _rate, "error": _error, "share": lambda s: f"{s:.0%}"}
     template = environment.get_template(TEMPLATE)
-    return template.render(f=found, host=found.run.facts.get("host") or {}, published=published, today=_today())
+    return template.render(
+        f=found, variations=VARIATIONS, host=found.run.facts.get("host") or {}, published=published, today=_today()
+    )
 
 
 def _today() -> str:

@@ -20,7 +20,8 @@ PIECE = 0.002
 class Costs:
     """What one task takes: mean seconds of a processor in each place, and delays (disk, network, timers) as observed.
 
-    `delays`: stage → seconds, of which one is drawn for each task. `background`: cores that all else uses.
+    `delays`: stage → seconds, of which one is drawn for each task. `background`: cores that all else uses. `variation`:
+    of processor times, variance ÷ mean²: 0 for a constant, 1 for the exponential distribution.
     """
 
     send: float = 0.0
@@ -35,6 +36,7 @@ class Costs:
     after: float = 0.0
     queue: float = 0.0  # of the queue's own process, one message at a time
     background: float = 0.0
+    variation: float = 1.0
     delays: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
@@ -184,8 +186,9 @@ class _Run:
             self.env.process(self.cores.work(PIECE))
 
     def _draw(self, mean: float) -> float:
-        """How processor times vary is not measured; exponential is the careful assumption, as in docs/capacity.md."""
-        return self.times.expovariate(1 / mean) if mean > 0 else 0.0
+        """One processor time, of a gamma distribution."""
+        spread = self.costs.variation
+        return self.times.gammavariate(1 / spread, mean * spread) if mean > 0 and spread > 0 else mean
 
     def _delay(self, stage: str) -> Steps:
         seen = self.costs.delays.get(stage)

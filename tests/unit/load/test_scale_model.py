@@ -1,12 +1,13 @@
 """From measured rates to costs, to what is full first, to the page."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.million_records import Long
 from benchmarks.scale import page
-from benchmarks.scale.calibrate import Calibrated, calibrate, check, choose
+from benchmarks.scale.calibrate import Calibrated, calibrate, check, choose, fit_variation
 from benchmarks.scale.extrapolate import USE, parts, scaled
 from benchmarks.scale.measured import DRAWN, ROLES, Point, Run, read
 from benchmarks.scale.small import Small
@@ -53,9 +54,21 @@ def test_costs_are_what_the_use_of_processors_grew_by_and_the_rest_is_idle(model
     assert model.idle == pytest.approx(IDLE * len(ROLES))
 
 
-def test_the_lowest_and_the_middle_rate_calibrate_and_the_others_are_held_out():
-    low, high, held_out = choose([point(rate) for rate in (100, 200, 300, 400)])
-    assert [each.offered for each in (low, high, *held_out)] == [100, 300, 200, 400]
+def test_the_lowest_rate_and_the_one_below_the_highest_calibrate_and_the_others_are_held_out():
+    low, high, held_out = choose([point(rate) for rate in (100, 200, 300, 400, 500)])
+    assert [each.offered for each in (low, high, *held_out)] == [100, 400, 200, 300, 500]
+
+
+def test_how_much_times_vary_is_found_again(model: Calibrated):
+    for variation in (0.1, 1.0):
+        costs = replace(model.costs, variation=variation)
+        # Another seed than the fit's, near the rate at which all cores are full.
+        seen = simulate(costs, LAYOUT, 1500, 8000, seed=7)
+        high = replace(
+            model.high, offered=1500.0, done=1500.0, latency={"p50": seen.quantile(0.5), "p90": seen.quantile(0.9)}
+        )
+        found = fit_variation(replace(model, costs=replace(costs, variation=0.5), high=high, idle=-high.others), LAYOUT)
+        assert found.costs.variation == variation
 
 
 def test_the_error_is_against_what_was_measured(model: Calibrated):
