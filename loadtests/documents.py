@@ -11,11 +11,13 @@ Document = TypeVar("Document", bound=BaseModel)
 
 def write_text(path: Path, text: str) -> Path:
     """Put a file there, or replace it and keep its mode. Who reads meanwhile sees the one or the other, never half."""
-    temporary = path.with_name(f"{path.name}.tmp")
+    there = path.resolve()  # of a link, what it leads to
+    temporary = there.with_name(f"{there.name}.tmp")
     temporary.write_text(text, encoding="utf-8")
-    if path.exists():
-        temporary.chmod(path.stat().st_mode)
-    return temporary.replace(path)
+    if there.exists():
+        temporary.chmod(there.stat().st_mode)
+    temporary.replace(there)
+    return path
 
 
 def write(path: Path, document: BaseModel) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 
 from loadtests import documents
 
-SECRET = ("token", "broker")
+SECRET = ("token", "broker", "result-store")
 KEPT = ("scenario", "task", "args", "rate", "arrivals", "seed", "replay", "tasks", "warmup", "unmeasured", "num_users")
 
 
@@ -35,7 +35,7 @@ def write_meta(folder: Path, environment: Any, ended: float | None, followed: bo
 
 
 def without_secrets(argv: list[str]) -> list[str]:
-    """The command line with what follows --token or --broker taken out."""
+    """The command line with what follows an option that holds a password taken out."""
     shown, hide = [], False
     for word in argv:
         name, _, value = word.partition("=")

@@ -127,7 +127,9 @@ def _try(kind: Kind, ground: Ground, others: Others) -> _Try:
     except NotTold as error:
         return _Try("not told", str(error), [], again=True)
     except (ProgramFailed, PhaseFailed, StackError, BadResults, BrokerUnusable, AMQPError, OSError) as error:
-        return _Try("failed", str(error) or repr(error), [])
+        why = str(error) or repr(error)
+        # Programs start late and end late on a busy machine.
+        return _Try("not told", why, [], again=True) if busy(others.so_far()) else _Try("failed", why, [])
     return judge(rows, others.so_far())
 
 

@@ -8,6 +8,7 @@ from loadtests.generator.meta import without_secrets
 
 def test_passwords_on_the_command_line_are_left_out():
     line = ["warren", "bench", "--token", "geheim", "--broker=amqp://u:geheim@h/", "--rate", "5", "--token=geheim"]
+    line[2:2] = ["--result-store", "redis://:geheim@h/0"]
     shown = without_secrets(line)
     assert "geheim" not in " ".join(shown)
     assert shown[-2:] == ["5", "--token=…"]
