@@ -1,5 +1,6 @@
 """`warren faults` against a stack that is there, as a user types it, and what its documents say afterwards."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -60,13 +61,17 @@ def interrupted(folder: Path, schedule: str, *words: str, once: Callable[[], boo
         _command(folder, schedule, words), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     try:
-        deadline = time.monotonic() + LIMIT / 4
+        deadline = time.monotonic() + LIMIT
         while not once():
             assert process.poll() is None and time.monotonic() < deadline, "the fault never came"
             time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=LIMIT / 4)
+        said, _ = process.communicate(timeout=LIMIT)
     finally:
+        if process.poll() is None:  # it puts back what it broke, given time
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=LIMIT)
         process.kill()
     assert process.returncode == INTERRUPTED, said
     assert "put back what was broken" in said

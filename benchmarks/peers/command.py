@@ -8,7 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from app.contract import load_contract
+from pika.exceptions import AMQPError
+from redis import RedisError
+
+from app.contract import ContractError, load_contract
 from benchmarks.peers import brokers, document, table
 from benchmarks.peers.catalogue import OURS, PEERS, Peer
 from benchmarks.peers.document import MEASURES, Outcome, Peers
@@ -47,10 +50,10 @@ def run(options: dict[str, Any]) -> int:
         except KeyboardInterrupt:
             console.say("interrupted; stopped the peers, their brokers and Locust")
             return INTERRUPTED
-        except (NoPeers, NoRabbitMQ) as error:
+        except (NoPeers, NoRabbitMQ, ContractError) as error:
             console.say(f"Error: {error}")
             return BAD_INPUT
-        except (PeerFailed, StackError, OSError) as error:
+        except (PeerFailed, StackError, AMQPError, RedisError, OSError) as error:
             console.say(f"Error: {error}")
             return FAILED
         return _show(found, results, console)
@@ -130,7 +133,7 @@ def _rounds(
         console.status(f"{what}: {peer.title}")
         try:
             return turn(site, peer, number, over_http=number > 0)
-        except (PeerFailed, PhaseFailed, BadResults) as error:
+        except (PeerFailed, PhaseFailed, BadResults, AMQPError, RedisError) as error:
             console.say(f"{peer.name} is left out: {error}")
             left_out[peer.name] = str(error)
             return None

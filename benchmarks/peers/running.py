@@ -1,5 +1,6 @@
 """A peer's processes, as long as a context lasts."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -70,12 +71,15 @@ def tail(log: Path) -> str:
 
 
 def _end(children: list[Child]) -> None:
-    for child in children:
-        child.terminate()
-    deadline = time.monotonic() + STOP
-    for child in children:
-        try:
-            child.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
+    try:
+        for child in children:
+            child.terminate()
+        deadline = time.monotonic() + STOP
+        for child in children:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(max(0.1, deadline - time.monotonic()))
+    finally:  # also what a parent that died by itself left, and after a Ctrl-C in here
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
             child.wait()

@@ -96,7 +96,8 @@ def _about(found: Peers) -> Iterable[str]:
     )
     yield ""
     yield f"- {when:%Y-%m-%d}, {'; '.join(_machine(found))}"
-    servers = [f"RabbitMQ {broker.get('version')} (Erlang {broker.get('erlang')})", *broker.get("others", [])]
+    rabbitmq = [f"RabbitMQ {broker['version']} (Erlang {broker.get('erlang')})"] if broker.get("version") else []
+    servers = [*rabbitmq, *broker.get("others", [])]
     yield f"- {', '.join(servers)}, Python {found.manifest.get('versions', {}).get('python')}"
     yield f"- `{found.command}` at revision {str(git.get('revision'))[:12]}"
     for sentence in ahead(found):

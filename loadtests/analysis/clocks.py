@@ -80,7 +80,9 @@ def known(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], about: di
     found = list(asked)
     # A name that cannot exist (RFC 2606) stands for no front end: the generator itself published.
     if "web" not in told and not host.endswith(".invalid"):
-        found += _by_records(db, "web", f"'{FRONT_END}'", ("published", "confirmed"), _here(host), "")
+        # The end of a port-forward is here, and the front end is not.
+        here = _here(host) and (about.get("stack") or {}).get("target") != "kubernetes"
+        found += _by_records(db, "web", f"'{FRONT_END}'", ("published", "confirmed"), here, "")
     if "worker" not in told:
         generator = str((phases[-1].get("generator") or {}).get("hostname") or "")
         found += _by_records(db, "worker", "split_part(worker, '@', 2)", ("received", "finished"), False, generator)

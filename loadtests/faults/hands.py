@@ -80,9 +80,15 @@ def unready(front: FrontEnd, wanted: Counter[str]) -> str | None:
 
 
 def until(missing: Callable[[], str | None], within: float = PATIENCE) -> None:
-    """Until nothing is missing any more. Raises NotReady with what still is."""
+    """Until nothing is missing, nor the target fails to answer. Raises NotReady with what still is."""
     deadline = time.monotonic() + within
-    while (what := missing()) is not None:
+    while True:
+        try:
+            what = missing()
+        except FAILURES as error:
+            what = str(error)
+        if what is None:
+            return
         interrupt.check()
         if time.monotonic() > deadline:
             raise NotReady(f"the stack is not whole within {within:.0f} s, still waiting for {what}")

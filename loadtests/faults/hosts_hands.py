@@ -15,6 +15,7 @@ from loadtests.generator.front_end import FrontEnd
 from loadtests.hosts import inventory, links
 from loadtests.hosts.inventory import Deployment, Machine
 from loadtests.hosts.remote import Remote, RemoteError, each
+from loadtests.local.errors import NotReady
 
 WEB, BROKER, CONSUMER = "warren-web.service", "rabbitmq-server.service", "warren-consumer.service"
 # What the results role starts, by its results_kind.
@@ -22,8 +23,6 @@ STORES = {"valkey": ("valkey-server*.service", "redis-server*.service"), "postgr
 TIMER = "warren-fault"
 # Seconds after which a host's own timer puts a fault back, beyond what it was to last.
 ALONE = 60.0
-# Seconds for brokers to find each other after a cut.
-HEALED = 60.0
 # ssh, systemctl and rabbitmqctl on a machine that is busy.
 _ANSWER = 90.0
 
@@ -109,10 +108,16 @@ class HostsHands:
             by_hand = f"on {lasting.machine.name}: {lasting.undo}"
             # The timer may have done it already, and be gone.
             both = f"{lasting.undo} && {{ systemctl stop --quiet {TIMER}.timer 2>/dev/null || :; }}"
-            put_back(lambda: self._run(lasting.machine, "sh", "-c", both), by_hand)
-            self._lasting = None
             if fault.do == "cut":
-                put_back(lambda: self._heal(lasting.machine), f"on {lasting.machine.name}: systemctl restart {BROKER}")
+                by_hand += f"; systemctl restart {BROKER}"
+
+            def undo() -> None:
+                self._run(lasting.machine, "sh", "-c", both)
+                if fault.do == "cut":
+                    self._heal(lasting.machine)
+
+            put_back(undo, by_hand)
+            self._lasting = None
         until(self._missing, PATIENCE + self._contract.stop.timeout)
         if fault.do.startswith("broker-") or fault.do == "cut":
             until(self._cluster_missing)
@@ -229,10 +234,7 @@ class HostsHands:
 
     def _missing(self) -> str | None:
         """Of what ran when we began."""
-        try:
-            now = self._active()
-        except RemoteError as error:
-            return str(error)
+        now = self._active()
         gone = [f"{unit} on {name}" for name, units in self._units.items() for unit in sorted(units - now[name])]
         return ", ".join(gone) or unready(self._front, self._wanted)
 
@@ -241,7 +243,7 @@ class HostsHands:
 
         With pause_minority, RabbitMQ leaves a split alone that ended before each side had seen it.
         """
-        deadline = time.monotonic() + HEALED
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             running, split = self._cluster(machine)
             if split:
@@ -250,6 +252,7 @@ class HostsHands:
             elif running == len(self._brokers):
                 return
             time.sleep(1.0)
+        raise NotReady(f"{machine.name} is not back in its cluster; there: systemctl restart {BROKER}")
 
     def _cluster_missing(self) -> str | None:
         running, split = self._cluster(self._brokers[0])

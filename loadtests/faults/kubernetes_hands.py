@@ -217,10 +217,7 @@ class KubernetesHands:
     # Whether all works
 
     def _missing(self) -> str | None:
-        try:
-            return self._not_ready() or unready(self._front, self._readers())
-        except KubectlError as error:
-            return str(error)
+        return self._not_ready() or unready(self._front, self._readers())
 
     def _not_ready(self) -> str | None:
         """Workloads with fewer ready pods than they should have. How many that is, an autoscaler may change."""

@@ -94,7 +94,8 @@ class Generators:
                 "of": len(self.ids),
             }
             for worker in self.ids
-            if worker not in self._halted
+            # One that was given up and came back counts only if it sent all of its share.
+            if worker not in self._halted or (worker in self._said and worker not in self._ended)
         ]
 
     def _gone(self) -> set[str]:

@@ -52,7 +52,7 @@ def _try(remote: Remote, machine: Machine, command: str, need: str) -> None:
     try:
         remote.run(machine, "sh", "-c", command)
     except RemoteError as error:
-        said = str(error).rpartition("): ")[2].strip().splitlines()[0]
+        said = (str(error).rpartition("): ")[2].strip() or "nothing").splitlines()[0]
         raise RemoteError(f"{machine.name} cannot: {need}; it said: {said}") from error
 
 
