@@ -60,3 +60,10 @@ def test_who_should_read_a_queue_follows_from_the_processes_that_run(contract: C
 def _raise(error: BaseException | None) -> None:
     if error:
         raise error
+
+
+def test_a_target_that_does_not_answer_for_once_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(hands, "_EVERY", 0.0)
+    said: list[Exception | KeyboardInterrupt | None] = [RemoteError("busy"), None]
+    hands.until(lambda: _raise(said.pop(0)))
+    assert said == []
