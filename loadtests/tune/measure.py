@@ -80,8 +80,9 @@ class Meter:
 
     def throughput(self, target: Target, candidate: Candidate, name: str, seconds: float, into: Measured) -> None:
         """Fill in throughput, memory, and what became of the tasks."""
+        pace = self.pace
         for number in range(1, TRIES + 1):
-            phase = Phase(THROUGHPUT, LIMIT, tasks=self.pace.tasks(candidate, WARMUP + seconds))
+            phase = Phase(THROUGHPUT, LIMIT, tasks=pace.tasks(candidate, WARMUP + seconds))
             folder = self._phase(target, f"{name}/{THROUGHPUT}{f'-{number}' if number > 1 else ''}", phase)
             result = _account(folder, into)
             if into.reasons:
@@ -90,8 +91,8 @@ class Meter:
             if into.throughput is not None:
                 self.pace = replace(self.pace, fastest=max(self.pace.fastest, into.throughput))
                 return
-            # It is faster than anything before it.
-            self.pace = replace(self.pace, fastest=MORE * self.pace.fastest)
+            # It is faster than anything before it, or a task is quicker than was seen: more is sent either way.
+            pace = Pace(pace.service / MORE, MORE * pace.fastest)
         into.reasons.append(f"{result.ledger.finished:,} tasks within the warm-up of {WARMUP:g} s: too few to tell")
 
     def latency(self, target: Target, name: str, seconds: float, rate: float, into: Measured) -> None:
