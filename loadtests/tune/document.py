@@ -30,6 +30,7 @@ class Measured(_Part):
     corners: list[Corner] = Field(description="what of safety it gives up")
     rung: int = Field(description="0: a first look; the last number: the repeated runs of the finalists")
     throughput: float | None = Field(None, description="tasks a second while there was always one waiting")
+    sender_bound: bool = Field(False, description="throughput is what was sent; it carries at least that")
     latency: dict[str, float | None] = Field({}, description="seconds, scheduled to finished, at the walk's rate")
     carries: bool | None = Field(None, description="whether it carries the walk's rate at all")
     memory: float | None = Field(None, description="MiB, resident: all processes of the pool, at most")
@@ -46,6 +47,7 @@ class Standing(_Part):
     corners: list[Corner]
     runs: int = Field(description="valid evaluations")
     throughput: float | None
+    sender_bound: bool = Field(False, description="throughput is at least that")
     tail: float | None = Field(description="the walk's percentile, in seconds; null: never read")
     carries: bool | None
     memory: float | None

@@ -78,6 +78,7 @@ def _standing(candidate: Candidate, runs: list[Measured], percentile: str) -> St
         corners=runs[0].corners,
         runs=len(valid),
         throughput=_median(each.throughput for each in valid),
+        sender_bound=any(each.sender_bound for each in valid),
         tail=_median(each.latency.get(percentile) for each in tails),
         carries=next((each.carries for each in reversed(tails) if each.carries is not None), None),
         memory=_median(each.memory for each in valid),

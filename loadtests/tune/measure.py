@@ -87,7 +87,7 @@ class Meter:
             result = _account(folder, into)
             if into.reasons:
                 return
-            into.throughput, into.memory = saturated(folder), memory(folder)
+            (into.throughput, into.sender_bound), into.memory = saturated(folder), memory(folder)
             if into.throughput is not None:
                 self.pace = replace(self.pace, fastest=max(self.pace.fastest, into.throughput))
                 return
@@ -134,23 +134,25 @@ def _account(folder: Path, into: Measured) -> Result:
     return result
 
 
-def saturated(folder: Path) -> float | None:
+def saturated(folder: Path) -> tuple[float | None, bool]:
     """Tasks a second, from the end of the warm-up until as long as tasks were sent or nearly all of them were done.
 
-    None: next to nothing was done after the warm-up.
+    None: next to nothing was done after the warm-up. And whether nearly all were done before the last was sent: then it
+    is the sender's rate, and the candidate carries at least that.
     """
     with join.database() as db:
         join.view(db, folder)
         row = db.execute(
             """WITH span AS (SELECT min(sent) + $1 AS begin,
-                 greatest(max(sent), quantile_cont(finished, $2)) AS until FROM tasks WHERE outcome = 'accepted')
-               SELECT count(*) FILTER (finished > begin AND finished <= until), any_value(until - begin)
-               FROM tasks, span""",
+                 greatest(max(sent), quantile_cont(finished, $2)) AS until,
+                 quantile_cont(finished, $2) < max(sent) AS sender_bound FROM tasks WHERE outcome = 'accepted')
+               SELECT count(*) FILTER (finished > begin AND finished <= until), any_value(until - begin),
+                 any_value(sender_bound) FROM tasks, span""",
             [WARMUP, STEADY],
         ).fetchone()
     if not row or row[1] is None or row[1] < WARMUP / 2 or not row[0]:
-        return None
-    return float(row[0] / row[1])
+        return None, False
+    return float(row[0] / row[1]), bool(row[2])
 
 
 def memory(folder: Path) -> float | None:

@@ -301,6 +301,7 @@ class _One:
         if found.reasons:
             # No number comes out of a run that is not valid.
             found.throughput, found.memory, found.latency, found.carries = None, None, {}, None
+            found.sender_bound = False
         elif candidate == self.walk.present and self.walk.objective is None:
             tail = found.latency.get(self.walk.percentile)
             self.walk.objective = tail and judge.SLOWER * tail
@@ -335,7 +336,7 @@ def _corners(todo: list[Job]) -> list[space.Corner]:
 def _said(found: Measured, percentile: str) -> str:
     if found.reasons:
         return "; ".join(found.reasons)
-    said = [f"{found.throughput:,.0f}/s"]
+    said = [f"{'≥ ' if found.sender_bound else ''}{found.throughput:,.0f}/s"]
     if found.carries is False:
         said.append("does not carry the rate at which latency is read")
     if tail := found.latency.get(percentile):

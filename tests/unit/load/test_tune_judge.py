@@ -104,6 +104,13 @@ def test_the_best_of_several_takes_more_rounds_than_one():
     assert walk(runs(NOW, 100), runs(BIG, 150), runs(HUGE, 200)).gain.level == pytest.approx(0.025)  # type: ignore[union-attr]
 
 
+def test_a_rate_that_the_sender_was_the_limit_of_is_marked():
+    bound = runs(BIG, 150)
+    bound[2].sender_bound = True
+    found = walk(runs(NOW, 100), bound)
+    assert [show.row(each, found)[1] for each in found.standings] == ["≥ 151", "100"]
+
+
 def test_an_objective_that_was_not_read_is_not_met():
     def unread(candidate: Candidate, rate: float) -> list[Measured]:
         return [each.model_copy(update={"latency": {"p99": None}}) for each in runs(candidate, rate)]
