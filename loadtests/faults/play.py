@@ -17,6 +17,8 @@ from loadtests.generator import parts
 
 # Of the load before a fault, the share that is warm-up.
 WARMUP = 0.25
+# Of such a run times say nothing; its ledger may.
+NOT_WHOLE = "the stack was not whole again while there was load: a longer `after`"
 
 
 @dataclass
@@ -90,7 +92,7 @@ def account(name: str, fault: Fault, schedule: Schedule, contract: Contract, fol
     if began is None:
         reasons.append("the fault never came: the load ended before")
     elif ended is None or played.started is None or ended > played.started + length:
-        reasons.append("the stack was not whole again while there was load: a longer `after`")
+        reasons.append(NOT_WHOLE)
     if book.accepted < schedule.tasks:
         reasons.append(f"{book.accepted:,} tasks were accepted, fewer than the {schedule.tasks:,} that were wanted")
     nothing = Recovery(first_success=None, usual=None, back=None, silence=None)

@@ -51,12 +51,10 @@ def run(options: dict[str, Any]) -> int:
                 _show(found, results, options, console)
             return INTERRUPTED
         except (ContractError, SettingsError, NoRabbitMQ, BadSpace, CannotChange, CannotTell) as error:
-            console.say(f"Error: {error}")
+            _failed(error, found, results, options, console)
             return BAD_INPUT
         except (PhaseFailed, StackError, BadResults, OSError) as error:
-            console.say(f"Error: {error}")
-            if found:
-                _show(found, results, options, console)
+            _failed(error, found, results, options, console)
             return NO_NUMBER
         return _show(found, results, options, console)
 
@@ -91,6 +89,16 @@ def _session(
             yield Session(ground, found, form, options, console), todo
 
 
+def _failed(
+    error: Exception, found: Tune | None, results: Path, options: dict[str, Any], console: BenchConsole
+) -> None:
+    """Say it, and show what is known all the same."""
+    console.say(f"Error: {error}")
+    if found:
+        found.error = str(error).strip().partition("\n")[0] or type(error).__name__
+        _show(found, results, options, console)
+
+
 def _show(found: Tune, results: Path, options: dict[str, Any], console: BenchConsole) -> int:
     if not any(walk.measured for walk in found.walks):
         return NO_NUMBER
@@ -99,10 +107,14 @@ def _show(found: Tune, results: Path, options: dict[str, Any], console: BenchCon
     for each in show.tune(found):
         console.say(each) if isinstance(each, str) else console.console.print(each)
     console.say(f"report: {path}")
-    code = _hand_on(found, results, options)
+    return _code(found, _hand_on(found, results, options))
+
+
+def _code(found: Tune, handed: int) -> int:
+    """What the run comes to. `handed`: the code of what was made of it."""
     if not found.balanced:
         return UNBALANCED
-    return code if all(walk.best for walk in found.walks) else NO_NUMBER
+    return handed if found.walks and all(walk.best for walk in found.walks) else NO_NUMBER
 
 
 def _of_a_run(options: dict[str, Any]) -> int:
@@ -113,7 +125,7 @@ def _of_a_run(options: dict[str, Any]) -> int:
         click.echo(f"Error: {error}", err=True)
         return BAD_INPUT
     folder = options["source"] if options["source"].is_dir() else options["source"].parent
-    return _hand_on(found, folder, options)
+    return _code(found, _hand_on(found, folder, options))
 
 
 def _hand_on(found: Tune, results: Path, options: dict[str, Any]) -> int:

@@ -30,6 +30,7 @@ class Measured(_Part):
     corners: list[Corner] = Field(description="what of safety it gives up")
     rung: int = Field(description="0: a first look; the last number: the repeated runs of the finalists")
     throughput: float | None = Field(None, description="tasks a second while there was always one waiting")
+    sender_bound: bool = Field(False, description="throughput is what was sent; it carries at least that")
     latency: dict[str, float | None] = Field({}, description="seconds, scheduled to finished, at the walk's rate")
     carries: bool | None = Field(None, description="whether it carries the walk's rate at all")
     memory: float | None = Field(None, description="MiB, resident: all processes of the pool, at most")
@@ -46,6 +47,7 @@ class Standing(_Part):
     corners: list[Corner]
     runs: int = Field(description="valid evaluations")
     throughput: float | None
+    sender_bound: bool = Field(False, description="throughput is at least that")
     tail: float | None = Field(description="the walk's percentile, in seconds; null: never read")
     carries: bool | None
     memory: float | None
@@ -91,12 +93,15 @@ class Proof(_Part):
     missing: int = 0
     control_accepted: int = 0
     control_missing: int = 0
-    told: bool = Field(False, description="both runs were made")
+    told: bool = Field(False, description="both runs were made, and are valid")
+    reasons: list[str] = Field([], description="why it is not told, though a fault run was tried")
 
     @property
     def sentence(self) -> str:
         """What it comes to."""
         if not self.told:
+            if self.reasons:
+                return f"It can lose {self.can_lose}. Not told by a fault run: {'; '.join(self.reasons)}."
             shown = "No fault run was made." if self.fault else "No fault run shows it: the ledger is of tasks."
             return f"It can lose {self.can_lose}. {shown}"
         seen = f"{self.missing:,} of {self.accepted:,} accepted tasks missing after {self.fault}"
@@ -122,12 +127,22 @@ class Tune(_Part):
     proofs: list[Proof] = []
     notes: list[str] = []
     interrupted: bool = False
+    error: str = Field("", description="what ended it early")
 
     @property
     def balanced(self) -> bool:
         """Nothing was lost in a run of safe settings. Unsafe ones may lose: that is what they are."""
         runs = [each for walk in self.walks for each in walk.measured if not each.corners]
         return not any(each.missing for each in runs) and not any(each.control_missing for each in self.proofs)
+
+    @property
+    def unfit(self) -> str:
+        """Why nothing of it may be written to stack.yml; empty: it may."""
+        if not self.balanced:
+            return "safe settings lost tasks; find out why before anything is changed"
+        if self.interrupted:
+            return "the run was interrupted before all was measured; run `warren tune` again"
+        return f"the run ended before all was measured: {self.error}" if self.error else ""
 
 
 def write(folder: Path, found: Tune) -> Path:

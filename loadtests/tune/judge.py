@@ -53,6 +53,8 @@ def decide(walk: Walk, contract: Contract) -> None:
         return
     if best != walk.present:
         walk.best, walk.why = _worth_it(walk, best)
+    if walk.best in _lossy(walk):
+        walk.best, walk.why = None, "what is there lost tasks itself, and nothing else was told to be better"
     walk.prices = [price for pair in _pairs(last, contract) if (price := _price(pair, last, walk, contract))]
 
 
@@ -76,6 +78,7 @@ def _standing(candidate: Candidate, runs: list[Measured], percentile: str) -> St
         corners=runs[0].corners,
         runs=len(valid),
         throughput=_median(each.throughput for each in valid),
+        sender_bound=any(each.sender_bound for each in valid),
         tail=_median(each.latency.get(percentile) for each in tails),
         carries=next((each.carries for each in reversed(tails) if each.carries is not None), None),
         memory=_median(each.memory for each in valid),
@@ -99,25 +102,39 @@ def _best(walk: Walk, finalists: set[Candidate]) -> tuple[Candidate | None, str]
     safe = [each for each in safe if each.candidate in finalists] or safe
     if not safe:
         return None, "no run of safe settings was valid, so there is nothing to choose by"
+    lossy = _lossy(walk)
+    safe = [each for each in safe if each.candidate not in lossy]
+    if not safe:
+        return None, "all safe settings lost tasks, so there is nothing to choose from"
     meeting = [each for each in safe if _meets(each, walk.objective)]
     if not meeting:
+        if all(each.tail is None and each.carries is not False for each in safe):
+            return walk.present, f"{walk.percentile} was read of no safe settings; what is there stays"
         return walk.present, "no other safe settings met the objective; what is there stays"
     return meeting[0].candidate, "the highest throughput of the safe settings"
 
 
+def _lossy(walk: Walk) -> set[Candidate]:
+    """What lost a task in any of its runs, valid or not: it is never best, however safe it should be."""
+    return {each.candidate for each in walk.measured if each.missing}
+
+
 def _meets(each: Standing, objective: float | None) -> bool:
-    return each.carries is not False and (each.tail is None or objective is None or each.tail <= objective)
+    """An objective that was not read is not met."""
+    return each.carries is not False and (objective is None or (each.tail is not None and each.tail <= objective))
 
 
 def _worth_it(walk: Walk, best: Candidate) -> tuple[Candidate, str]:
     """Whether the best is told apart from the present settings; of those not told apart from it, the simplest."""
     last = [each for each in walk.measured if each.rung == FINAL]
     rounds = together(last, walk.present, best)
-    fewest = fewest_runs(1)
+    # The best of several is the luckiest of them too: the level of the test is shared by all that it could have been.
+    rivals = len({each.candidate for each in last if not each.corners and each.candidate != walk.present})
+    fewest = fewest_runs(max(1, rivals))
     if len(rounds) < fewest:
         said = f"{len(rounds)} repeated runs of each are too few to tell {best} from what is there ({fewest} can)"
         return walk.present, f"{said}; what is there stays. A longer --budget has more"
-    walk.gain = _compare(rounds)
+    walk.gain = _compare(rounds, rivals)
     if not walk.gain.different:
         return walk.present, (
             f"{best} is not told apart from what is there at {len(rounds)} runs of each (smallest detectable: "
@@ -132,20 +149,20 @@ def _worth_it(walk: Walk, best: Candidate) -> tuple[Candidate, str]:
         better = together(last, walk.present, other)
         if min(len(against), len(better)) < fewest or other == walk.present:
             continue
-        gain = _compare(better)
-        if not _compare(against).different and gain.different and gain.change.value > 1:
+        gain = _compare(better, rivals)
+        if not _compare(against, rivals).different and gain.different and gain.change.value > 1:
             walk.gain = gain
             return other, f"not told apart from {best}, the fastest, and simpler"
     return best, "the highest throughput of the safe settings, told apart from what is there"
 
 
-def _compare(rounds: Rounds) -> Difference:
+def _compare(rounds: Rounds, rivals: int) -> Difference:
     one, other = ([each.throughput for each in side if each.throughput] for side in zip(*rounds, strict=True))
-    return compare("throughput", one, other, more_is_worse=False)
+    return compare("throughput", one, other, metrics=rivals, more_is_worse=False)
 
 
 def _safe_finalists(walk: Walk) -> list[Candidate]:
-    last = {each.candidate for each in walk.measured if each.rung == FINAL and not each.corners}
+    last = {each.candidate for each in walk.measured if each.rung == FINAL and not each.corners} - _lossy(walk)
     return [each.candidate for each in walk.standings if each.candidate in last and _meets(each, walk.objective)]
 
 

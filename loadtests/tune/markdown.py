@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader
 from loadtests import documents
 from loadtests.tune import show
 from loadtests.tune.document import Tune
-from loadtests.tune.plan import ROUNDS
+from loadtests.tune.plan import ROUNDS, SEVERAL
 from loadtests.tune.session import SHARE
 
 TEMPLATE = "tuning.md"
@@ -40,6 +40,7 @@ def render(found: Tune, facts: dict[str, Any]) -> str:
         most=MOST,
         share=SHARE,
         rounds=ROUNDS,
+        several=SEVERAL,
     )
 
 

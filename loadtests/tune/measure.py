@@ -80,18 +80,19 @@ class Meter:
 
     def throughput(self, target: Target, candidate: Candidate, name: str, seconds: float, into: Measured) -> None:
         """Fill in throughput, memory, and what became of the tasks."""
+        pace = self.pace
         for number in range(1, TRIES + 1):
-            phase = Phase(THROUGHPUT, LIMIT, tasks=self.pace.tasks(candidate, WARMUP + seconds))
+            phase = Phase(THROUGHPUT, LIMIT, tasks=pace.tasks(candidate, WARMUP + seconds))
             folder = self._phase(target, f"{name}/{THROUGHPUT}{f'-{number}' if number > 1 else ''}", phase)
             result = _account(folder, into)
             if into.reasons:
                 return
-            into.throughput, into.memory = saturated(folder), memory(folder)
+            (into.throughput, into.sender_bound), into.memory = saturated(folder), memory(folder)
             if into.throughput is not None:
                 self.pace = replace(self.pace, fastest=max(self.pace.fastest, into.throughput))
                 return
-            # It is faster than anything before it.
-            self.pace = replace(self.pace, fastest=MORE * self.pace.fastest)
+            # It is faster than anything before it, or a task is quicker than was seen: more is sent either way.
+            pace = Pace(pace.service / MORE, MORE * pace.fastest)
         into.reasons.append(f"{result.ledger.finished:,} tasks within the warm-up of {WARMUP:g} s: too few to tell")
 
     def latency(self, target: Target, name: str, seconds: float, rate: float, into: Measured) -> None:
@@ -133,23 +134,25 @@ def _account(folder: Path, into: Measured) -> Result:
     return result
 
 
-def saturated(folder: Path) -> float | None:
+def saturated(folder: Path) -> tuple[float | None, bool]:
     """Tasks a second, from the end of the warm-up until as long as tasks were sent or nearly all of them were done.
 
-    None: next to nothing was done after the warm-up.
+    None: next to nothing was done after the warm-up. And whether nearly all were done before the last was sent: then it
+    is the sender's rate, and the candidate carries at least that.
     """
     with join.database() as db:
         join.view(db, folder)
         row = db.execute(
             """WITH span AS (SELECT min(sent) + $1 AS begin,
-                 greatest(max(sent), quantile_cont(finished, $2)) AS until FROM tasks WHERE outcome = 'accepted')
-               SELECT count(*) FILTER (finished > begin AND finished <= until), any_value(until - begin)
-               FROM tasks, span""",
+                 greatest(max(sent), quantile_cont(finished, $2)) AS until,
+                 quantile_cont(finished, $2) < max(sent) AS sender_bound FROM tasks WHERE outcome = 'accepted')
+               SELECT count(*) FILTER (finished > begin AND finished <= until), any_value(until - begin),
+                 any_value(sender_bound) FROM tasks, span""",
             [WARMUP, STEADY],
         ).fetchone()
     if not row or row[1] is None or row[1] < WARMUP / 2 or not row[0]:
-        return None
-    return float(row[0] / row[1])
+        return None, False
+    return float(row[0] / row[1]), bool(row[2])
 
 
 def memory(folder: Path) -> float | None:

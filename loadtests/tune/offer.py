@@ -25,6 +25,9 @@ def stack_file(source: Path, found: Tune, results: Path, write: bool, other_mach
             )
             return BAD_INPUT
         click.echo(f"note: {told}")
+    if write and found.unfit:
+        click.echo(f"Error: {source} is not written: {found.unfit}", err=True)
+        return BAD_INPUT
     pools: dict[str, Walk] = {}
     for walk in found.walks:
         if walk.best and pools.setdefault(walk.pool, walk) is not walk and walk.best != pools[walk.pool].best:
@@ -47,9 +50,16 @@ def stack_file(source: Path, found: Tune, results: Path, write: bool, other_mach
         click.echo(f"{source} stays as it is")
         return OK
     click.echo(files.difference(before, after, source, "tuned"))
+    if found.unfit:
+        click.echo(f"not to be written: {found.unfit}")
+        return OK
     if not write:
         click.echo(f"not written; warren tune --from {results} --write changes {source}")
         return OK
-    files.write(source, after)
+    try:
+        files.write(source, after)
+    except OSError as error:
+        click.echo(f"Error: {source} cannot be written: {error.strerror}; it is as it was", err=True)
+        return BAD_INPUT
     click.echo(f"written: {source}")
     return OK

@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass, replace
 
+from loadtests.compare.difference import fewest_runs
 from loadtests.tune.halving import width
 from loadtests.tune.measure import WARMUP, Lengths
 
 # Seconds, measured on two cores: a stack's start, its app renewed for another candidate, Locust's start and draining, a
 # first look at a task.
 START, RENEW, LOCUST, LOOK = 16.0, 7.0, 5.0, 8.0
-# Rounds and finalists, the best first. Below four rounds no rank test can tell two candidates apart.
-ROUNDS = 4
-FINALS = ((6, 6), (5, 6), (ROUNDS, 6), (ROUNDS, 5), (ROUNDS, 4), (ROUNDS, 3), (ROUNDS, 2))
+# Finalists at most, with the present settings. Rounds below which no rank test can tell these from one rival, or from
+# the best of several.
+FINALISTS = 6
+ROUNDS, SEVERAL = fewest_runs(1), fewest_runs(FINALISTS - 1)
+# Rounds and finalists, the best first.
+FINALS = ((SEVERAL + 1, FINALISTS), *((SEVERAL, count) for count in range(FINALISTS, 2, -1)), (ROUNDS, 2))
 # Time that is left over goes into more rounds, up to so many: they tell smaller differences.
 MOST_ROUNDS = 12
 # The least number of candidates for each finalist: fewer, and halving has chosen from nothing.
@@ -49,8 +53,8 @@ SHORT = Form(
     rounds=False,
     tries=1,
     before="2s",
-    after="3s",
-    drain=4.0,
+    after="6s",
+    drain=8.0,
     most=2,
 )
 

@@ -1,9 +1,8 @@
 """What each unsafe setting can lose, and the fault run that shows it, beside the same run with safe settings."""
 
-import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.contract import Contract
@@ -11,9 +10,8 @@ from loadtests.bench.locust_run import Load, Tick
 from loadtests.bench.target import Target
 from loadtests.faults.document import Outcome
 from loadtests.faults.local_hands import BROKER, LocalHands
-from loadtests.faults.play import play
+from loadtests.faults.play import NOT_WHOLE, play
 from loadtests.faults.schedule import Fault, Schedule
-from loadtests.local.stack import LocalStack
 from loadtests.tune.document import Proof
 from loadtests.tune.space import Corner
 
@@ -21,6 +19,8 @@ from loadtests.tune.space import Corner
 HANG = 1.5
 # Seconds that a run takes beyond its load and its draining: renewed processes, Locust's start, a broker's.
 AROUND = 12.0
+# Of the draining, the share that must be left when the stack is whole again: tasks need it to come back.
+LEFT = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,21 @@ DANGERS: dict[Corner, Danger] = {
 class Hands(LocalHands):
     """A broker that is killed has hung before."""
 
-    def __init__(self, stack: LocalStack, contract: Contract) -> None:
-        super().__init__(stack, contract)
-        self._local = stack
-
     def begin(self, fault: Fault) -> None:
         if fault.do == "broker-kill":
-            self._local.kill(BROKER, signal.SIGSTOP)
+            self._freeze(BROKER)  # an interrupt meanwhile lets it go on again
             time.sleep(HANG)
+            self._stopped.clear()  # what is killed does not go on
         super().begin(fault)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Of one fault run. `reasons`: why it tells nothing; then there are no numbers."""
+
+    accepted: int = 0
+    missing: int = 0
+    reasons: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -84,6 +90,13 @@ class Trial:
     status: Callable[[str], None]
     tick: Callable[[str], Tick]
 
+    def seen(self, name: str, fault: Fault, target: Target) -> Seen:
+        """What that fault took; of an invalid run, why it says nothing. Raises as `play` does."""
+        came = self.play(name, fault, target)
+        if reasons := against(came, self.drain):
+            return Seen(reasons=reasons)
+        return Seen(came.ledger.accepted, came.ledger.missing)
+
     def play(self, name: str, fault: Fault, target: Target) -> Outcome:
         """One fault on that stack. Raises PhaseFailed, StackError, BadResults."""
         assert target.local
@@ -95,6 +108,19 @@ class Trial:
         load = Load(target.url, target.token, users=self.load.users, seed=self.load.seed, drain=self.drain)
         hands = Hands(target.local, self.contract)
         return play(name, schedule, hands, load, self.contract, folder, self.run, self.status, self.tick(name))
+
+
+def against(came: Outcome, drain: float) -> list[str]:
+    """Why what is missing in that run says nothing of a loss; empty: it does.
+
+    A stack that came back after the load only is no reason, as long as its tasks had time to be done afterwards.
+    """
+    reasons = [each for each in came.reasons if each != NOT_WHOLE]
+    if NOT_WHOLE in came.reasons:
+        over = (came.started or 0.0) + came.seconds
+        if came.ended is None or came.ended > over + (1 - LEFT) * drain:
+            reasons.append(NOT_WHOLE)
+    return reasons
 
 
 def proof(corner: Corner) -> Proof:

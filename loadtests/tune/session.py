@@ -15,6 +15,7 @@ from loadtests.bench.console import BenchConsole
 from loadtests.bench.locust_run import Load, PhaseFailed
 from loadtests.bench.target import Target
 from loadtests.capacity.search import length
+from loadtests.faults.schedule import Fault
 from loadtests.gate.slo import PERCENTILES, Objective
 from loadtests.local.errors import NoRabbitMQ, StackError
 from loadtests.report.terminal import seconds
@@ -170,7 +171,7 @@ class Session:
             status=self.console.status,
             tick=self.console.tick,
         )
-        controls: dict[str, tuple[int, int]] = {}
+        controls: dict[str, safety.Seen] = {}
         for corner in _corners(todo):
             proof = safety.proof(corner)
             self.found.proofs.append(proof)
@@ -180,15 +181,31 @@ class Session:
             if fault is None or twin is None:
                 continue
             self.console.say(f"what {corner} loses when {proof.fault}: {twin}")
-            came = trial.play(corner, fault, self.ground.target(twin, job.pool))
-            proof.told, proof.accepted, proof.missing = bool(came.began), came.ledger.accepted, came.ledger.missing
+            seen = self._fault(trial, corner, fault, twin, job.pool)
+            proof.reasons += seen.reasons
+            control = safety.Seen()
             if self.form.rounds:
+                # One that failed is not tried again either.
                 if fault.do not in controls:
-                    control = trial.play(f"safe-{fault.do}", fault, self.ground.target(base, job.pool)).ledger
-                    controls[fault.do] = control.accepted, control.missing
-                proof.control_accepted, proof.control_missing = controls[fault.do]
+                    controls[fault.do] = self._fault(trial, f"safe-{fault.do}", fault, base, job.pool)
+                control = controls[fault.do]
+                proof.reasons += [f"with safe settings: {each}" for each in control.reasons]
+            proof.told = not proof.reasons
+            if proof.told:
+                proof.accepted, proof.missing = seen.accepted, seen.missing
+                proof.control_accepted, proof.control_missing = control.accepted, control.missing
             self.console.say(proof.sentence)
             document.write(self.ground.results, self.found)
+
+    def _fault(self, trial: safety.Trial, name: str, fault: Fault, candidate: Candidate, pool: str) -> safety.Seen:
+        """What one fault took from these settings; when it cannot be told, why. Others may be told all the same."""
+        try:
+            return trial.seen(name, fault, self.ground.target(candidate, pool))
+        except NoRabbitMQ:
+            raise
+        except (StackError, PhaseFailed, BadResults) as error:
+            self.ground.drop(candidate)
+            return safety.Seen(reasons=[str(error).strip().splitlines()[0]])
 
 
 @dataclass
@@ -284,6 +301,7 @@ class _One:
         if found.reasons:
             # No number comes out of a run that is not valid.
             found.throughput, found.memory, found.latency, found.carries = None, None, {}, None
+            found.sender_bound = False
         elif candidate == self.walk.present and self.walk.objective is None:
             tail = found.latency.get(self.walk.percentile)
             self.walk.objective = tail and judge.SLOWER * tail
@@ -318,7 +336,7 @@ def _corners(todo: list[Job]) -> list[space.Corner]:
 def _said(found: Measured, percentile: str) -> str:
     if found.reasons:
         return "; ".join(found.reasons)
-    said = [f"{found.throughput:,.0f}/s"]
+    said = [f"{'≥ ' if found.sender_bound else ''}{found.throughput:,.0f}/s"]
     if found.carries is False:
         said.append("does not carry the rate at which latency is read")
     if tail := found.latency.get(percentile):

@@ -54,7 +54,7 @@ def table(walk: Walk) -> Table:
 def row(each: Standing, walk: Walk) -> list[str]:
     """One candidate's cells."""
     marks = ("▸ " if each.candidate == walk.best else "") + ("(now) " if each.candidate == walk.present else "")
-    rate = "not told" if each.throughput is None else f"{each.throughput:,.0f}"
+    rate = "not told" if each.throughput is None else f"{'≥ ' if each.sender_bound else ''}{each.throughput:,.0f}"
     held = "–" if each.memory is None else f"{each.memory:,.0f}"
     return [f"{marks}{each.candidate}", rate, tail(each), held, str(each.runs), ", ".join(each.corners)]
 

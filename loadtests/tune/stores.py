@@ -95,7 +95,15 @@ def _listens(port: int) -> bool:
 
 def _name(address: str, number: int) -> str:
     """A short name without secrets: the kind of address, and a number from the second on. Raises BadSpace."""
-    kind = urlsplit(address).scheme.removeprefix("db+").partition("+")[0].replace("valkey", "redis")
+    wanted = f"an address of one of these is wanted: {', '.join(KINDS)}"
+    try:
+        scheme = urlsplit(address).scheme
+    except ValueError:  # its text shows the address, and so a password
+        raise BadSpace(f"--result-store: what number {number + 1} names is no address; {wanted}") from None
+    kind = scheme.removeprefix("db+").partition("+")[0].replace("valkey", "redis")
     if kind not in KINDS:
-        raise BadSpace(f"--result-store {kind}…: an address of one of these is wanted: {', '.join(KINDS)}")
+        shown = f" {kind}…" if "://" in address else ""
+        raise BadSpace(f"--result-store{shown}: {wanted}")
+    if kind == RPC:
+        return RPC  # there is but one, and it is known by its name as unsafe
     return f"{kind}-{number + 1}" if number else kind

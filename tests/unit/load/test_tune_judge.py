@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.contract import load_contract, parse_contract
+from loadtests import stack_file
 from loadtests.analysis import manifest
 from loadtests.commands.tune import tune as tune_command
 from loadtests.tune import document, judge, markdown, page, show
@@ -82,6 +83,45 @@ def test_too_few_repeats_settle_nothing():
     assert "0 repeated runs of each are too few" in found.why
 
 
+def test_safe_settings_that_lost_a_task_are_never_best():
+    lost = runs(BIG, 150)
+    lost[3].missing = 1
+    assert walk(runs(NOW, 100), lost).best == NOW
+    # Nor are they taken for being simpler, and what is there is no better when it lost some.
+    assert walk(runs(NOW, 100), lost, runs(HUGE, 151)).best == HUGE
+    there = runs(NOW, 100)
+    there[0].missing = 1
+    found = walk(there, runs(BIG, 101))
+    assert found.best is None and "NO NUMBER: what is there lost tasks itself" in show.best(found)
+    assert "all safe settings lost tasks" in walk(there, lost).why
+
+
+def test_the_best_of_several_takes_more_rounds_than_one():
+    four = [runs(each, rate)[:4] for each, rate in ((NOW, 100), (BIG, 150), (HUGE, 200))]
+    assert walk(*four[:2]).best == BIG
+    found = walk(*four)
+    assert found.best == NOW and "4 repeated runs of each are too few" in found.why and "(5 can)" in found.why
+    assert walk(runs(NOW, 100), runs(BIG, 150), runs(HUGE, 200)).gain.level == pytest.approx(0.025)  # type: ignore[union-attr]
+
+
+def test_a_rate_that_the_sender_was_the_limit_of_is_marked():
+    bound = runs(BIG, 150)
+    bound[2].sender_bound = True
+    found = walk(runs(NOW, 100), bound)
+    assert [show.row(each, found)[1] for each in found.standings] == ["≥ 151", "100"]
+
+
+def test_an_objective_that_was_not_read_is_not_met():
+    def unread(candidate: Candidate, rate: float) -> list[Measured]:
+        return [each.model_copy(update={"latency": {"p99": None}}) for each in runs(candidate, rate)]
+
+    assert walk(runs(NOW, 100), unread(BIG, 150)).best == NOW
+    nobody = walk(unread(NOW, 100), unread(BIG, 150))
+    assert nobody.best == NOW and "p99 was read of no safe settings" in nobody.why
+    # Without an objective there is none to be met.
+    assert walk(unread(NOW, 100), unread(BIG, 150), objective=None).best == BIG
+
+
 def test_an_invalid_run_is_no_number():
     nothing = [Measured(candidate=NOW, corners=[], rung=0, reasons=["generator saturated"])]
     found = walk(nothing)
@@ -132,6 +172,11 @@ def test_a_loss_is_counted_and_a_run_without_one_is_no_promise():
     assert classic.startswith("No loss seen in this run (0 of 500 accepted tasks missing after the broker was killed")
     assert classic.endswith("it can lose a disk.")
     assert "It can lose results." in rpc
+
+
+def test_an_invalid_fault_run_is_no_loss():
+    proof = Proof(corner="early-ack", can_lose="what it began", fault="one worker was killed", reasons=["it was late"])
+    assert proof.sentence == "It can lose what it began. Not told by a fault run: it was late."
 
 
 def test_losses_of_unsafe_settings_are_expected_and_those_of_safe_ones_are_not():
@@ -201,6 +246,40 @@ def test_an_earlier_run_is_shown_as_a_diff_and_written_when_told(warren: Callabl
     assert "stays as it is" in warren("--from", str(path)).output
 
 
+def test_nothing_is_written_of_a_run_that_lost_tasks_or_was_cut_short(warren: Callable[..., Result], tmp_path: Path):
+    path = keep(tmp_path, tuned(walk(runs(NOW, 100), runs(BIG, 150))))
+    lost = runs(HUGE, 50)
+    lost[0].missing = 1
+    for found, code, said in (
+        (tuned(walk(runs(NOW, 100), runs(BIG, 150), lost)), 3, "safe settings lost tasks"),
+        (tuned(walk(runs(NOW, 100), runs(BIG, 150)), interrupted=True), 2, "the run was interrupted"),
+        (tuned(walk(runs(NOW, 100), runs(BIG, 150)), error="no disk"), 2, "ended before all was measured: no disk"),
+    ):
+        document.write(path.parent, found)
+        refused = warren("--from", str(path), "--write")
+        assert (refused.exit_code, f"stack.yml is not written: {found.unfit}" in refused.output) == (code, True)
+        assert said in found.unfit
+        shown = warren("--from", str(path)).output
+        assert "+    concurrency: 16" in shown and f"not to be written: {found.unfit}" in shown
+    nothing = tuned(walk([Measured(candidate=NOW, corners=[], rung=0, reasons=["late"])]))
+    document.write(path.parent, nothing)
+    assert warren("--from", str(path), "--write").exit_code == 1
+    assert (tmp_path / "stack.yml").read_text() == STACK.read_text()
+
+
+def test_a_stack_file_that_cannot_be_written_is_said(
+    warren: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = keep(tmp_path, tuned(walk(runs(NOW, 100), runs(BIG, 150))))
+    monkeypatch.setattr(stack_file, "write", full)
+    refused = warren("--from", str(path), "--write")
+    assert (refused.exit_code, refused.exception.__class__) == (2, SystemExit)
+    assert "stack.yml cannot be written: No space left on device" in refused.output
+
+
 def test_one_pool_has_one_setting(warren: Callable[..., Result], tmp_path: Path):
     path = keep(tmp_path, tuned(walk(runs(NOW, 100), runs(BIG, 150)), walk(runs(NOW, 100), runs(HUGE, 150))))
     shown = warren("--from", str(path)).output
@@ -244,6 +323,7 @@ def test_bad_tune_files_are_refused_with_the_cure(warren: Callable[..., Result],
           "--axis", "queue_type=quorum", "--axis", "ack=late", "--axis", "confirms=on"], "no other combination"),
         (["--stack", "nowhere.yml"], "cannot be read"),
         (["--task", "add", "--result-store", "mongodb://me:secret@h"], "--result-store mongodb…: an address of one of"),
+        (["--task", "add", "--result-store", "redis://:secret@[h"], "what number 1 names is no address"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_before_anything_starts(
@@ -251,5 +331,5 @@ def test_bad_input_is_refused_before_anything_starts(
 ):
     refused = warren(*words)
     assert refused.exit_code == 2, refused.output
-    assert complaint in " ".join(refused.output.split()), refused.output
+    assert complaint in " ".join(refused.output.split()) and "secret" not in refused.output, refused.output
     assert not list(tmp_path.glob("results/*")) and not list(tmp_path.glob(".warren"))

@@ -9,6 +9,7 @@ from app.contract import parse_contract
 from loadtests.stack_file import CannotChange, changed
 from loadtests.tune import space
 from loadtests.tune.candidate import Candidate, changes, environment, measured_text, present, refusal, stack_text
+from loadtests.tune.stores import addresses
 
 STACK = Path(__file__).parents[3] / "stack.yml"
 TEXT = STACK.read_text()
@@ -83,6 +84,9 @@ def test_corners_are_what_is_less_safe_than_stack_yml():
         ["no-confirms"],
         ["classic"],
     ]
+    # However many stores are named before it.
+    with addresses(("redis://h/0", "rpc://", "rpc://"), keeps=True) as (stores, _):
+        assert list(stores) == ["redis", "rpc", "sqlite"]
     # Who has classic queues already gives up nothing by them.
     classic = parse_contract(TEXT.replace("queue_type: quorum ", "queue_type: classic "), STACK)
     there = present(classic, "fast", "none")
