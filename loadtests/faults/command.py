@@ -18,7 +18,7 @@ from loadtests.bench.target import NoTarget, Target
 from loadtests.faults import document, outcome, page, show
 from loadtests.faults import schedule as schedules
 from loadtests.faults.document import Faults
-from loadtests.faults.hands import FAILURES, PATIENCE, Elsewhere, Hands
+from loadtests.faults.hands import FAILURES, Elsewhere, Hands, patience
 from loadtests.faults.local_hands import LocalHands, refusals
 from loadtests.faults.play import play
 from loadtests.faults.schedule import BadSchedule, Schedule
@@ -168,8 +168,7 @@ def _play(asked: Asked, target: Target, hands: Hands, results: Path, found: Faul
     console.say(f"{len(schedule.faults)} faults at {schedule.rate:g} tasks/s: about {minutes:.0f} min")
     what = ("--ca", target.ca) if target.ca else ()
     # No shorter than a deployed stack may take to come back: what nobody waited for is not lost.
-    patience = 0.0 if target.local else PATIENCE + asked.contract.stop.timeout
-    drain = max(options["drain"], patience)
+    drain = max(options["drain"], 0.0 if target.local else patience(asked.contract))
     load = Load(target.url, target.token, what, users=options["users"], seed=options["seed"], drain=drain)
     for name in schedule.faults:
         folder = results / name

@@ -1,5 +1,6 @@
 """Who does a fault to a stack. Each target has hands of its own, and says beforehand what they cannot do."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -68,6 +69,23 @@ def readers(contract: Contract, workers: Counter[str], plain: bool) -> Counter[s
         if pool in contract.pools:
             wanted.update(dict.fromkeys(contract.pools[pool].queues, count))
     return wanted + Counter({"plain": int(plain)})
+
+
+def patience(contract: Contract) -> float:
+    """Seconds that a part may take to come back: a worker may finish its task first."""
+    return PATIENCE + contract.stop.timeout
+
+
+def leader_asked(contract: Contract) -> tuple[str, ...]:
+    """The command that tells which broker leads which queue; `leader_host` reads its answer."""
+    asked = ("list_queues", "--vhost", contract.broker.vhost, "name", "leader", "--formatter", "json")
+    return ("rabbitmqctl", "--silent", *asked)
+
+
+def leader_host(said: str, queue: str) -> str:
+    """The host of the queue's leader, without its domain; empty when none leads it."""
+    leader = {each["name"]: each["leader"] for each in json.loads(said)}.get(queue) or ""
+    return str(leader).partition("@")[2].partition(".")[0]
 
 
 def unready(front: FrontEnd, wanted: Counter[str]) -> str | None:

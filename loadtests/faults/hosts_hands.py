@@ -9,7 +9,20 @@ from collections import Counter
 from dataclasses import dataclass
 
 from loadtests.faults import alarms
-from loadtests.faults.hands import AT_FIRST, HOW, PATIENCE, no_pool, pool_of, put_back, readers, unready, until
+from loadtests.faults.hands import (
+    AT_FIRST,
+    HOW,
+    PATIENCE,
+    leader_asked,
+    leader_host,
+    no_pool,
+    patience,
+    pool_of,
+    put_back,
+    readers,
+    unready,
+    until,
+)
 from loadtests.faults.schedule import LASTING, Fault, Schedule
 from loadtests.generator.front_end import FrontEnd
 from loadtests.hosts import inventory, links
@@ -118,7 +131,7 @@ class HostsHands:
 
             put_back(undo, by_hand)
             self._lasting = None
-        until(self._missing, PATIENCE + self._contract.stop.timeout)
+        until(self._missing, patience(self._contract))
         if fault.do.startswith("broker-") or fault.do == "cut":
             until(self._cluster_missing)
 
@@ -183,10 +196,8 @@ class HostsHands:
 
     def _leader(self, fault: Fault) -> Machine:
         """The broker that leads the queue of the task; the first one when none does."""
-        asked = ("list_queues", "--vhost", self._contract.broker.vhost, "name", "leader", "--formatter", "json")
-        queues = json.loads(self._run(self._brokers[0], "rabbitmqctl", "--silent", *asked))
-        leader = {queue["name"]: queue["leader"] for queue in queues}.get(self._contract.queue_of(fault.task)) or ""
-        host = leader.partition("@")[2].partition(".")[0]
+        said = self._run(self._brokers[0], *leader_asked(self._contract))
+        host = leader_host(said, self._contract.queue_of(fault.task))
         return next((each for each in self._brokers if each.name.partition(".")[0] == host), self._brokers[0])
 
     # What is done
@@ -221,14 +232,13 @@ class HostsHands:
         self._run(machine, "systemctl", "reset-failed", unit)
 
     def _restart(self, machine: Machine, *units: str) -> None:
-        patience = PATIENCE + self._contract.stop.timeout
-        self._remote.run(machine, "systemctl", "restart", *units, timeout=patience)
+        self._remote.run(machine, "systemctl", "restart", *units, timeout=patience(self._contract))
 
     def _deploy(self) -> None:
         """What ansible/deploy.yml does once a release is there: host after host, each must work before the next."""
         for machine in self._app():
             self._restart(machine, *sorted(unit for unit in self._units[machine.name] if unit.startswith("warren-")))
-            until(self._missing, PATIENCE + self._contract.stop.timeout)
+            until(self._missing, patience(self._contract))
 
     # Whether all works
 

@@ -3,7 +3,6 @@
 No pod has rights beyond its own processes, so a process is hurt from inside of its pod, by a signal.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,19 @@ from typing import Any
 
 from app.contract import Contract
 from loadtests.faults import alarms
-from loadtests.faults.hands import AT_FIRST, HOW, PATIENCE, no_pool, pool_of, put_back, readers, unready, until
+from loadtests.faults.hands import (
+    AT_FIRST,
+    HOW,
+    leader_asked,
+    leader_host,
+    no_pool,
+    patience,
+    pool_of,
+    put_back,
+    readers,
+    unready,
+    until,
+)
 from loadtests.faults.schedule import LASTING, Fault, Kind, Schedule
 from loadtests.generator.front_end import FrontEnd
 from loadtests.kubernetes.deployment import BROKERS, COMPONENT, NAME, STACK, WEB, WORKERS, is_ready, pods
@@ -100,14 +111,14 @@ class KubernetesHands:
             if how == "kill":
                 self._signal(pod, part, "KILL")
             else:
-                self._kubectl.delete_pods([_name(pod)], PATIENCE + self._contract.stop.timeout)
-            until(lambda: None if self._again(pod) else f"{_name(pod)} to end", PATIENCE + self._contract.stop.timeout)
+                self._kubectl.delete_pods([_name(pod)], patience(self._contract))
+            until(lambda: None if self._again(pod) else f"{_name(pod)} to end", patience(self._contract))
 
     def end(self, fault: Fault) -> None:
         if lasting := self._lasting:
             put_back(lasting.undo, lasting.by_hand)
             self._lasting = None
-        until(self._missing, PATIENCE + self._contract.stop.timeout)
+        until(self._missing, patience(self._contract))
 
     # What can be done
 
@@ -161,10 +172,8 @@ class KubernetesHands:
             # A container that ends again and again is started later each time.
             return min(found.values(), key=lambda pod: (_restarts(pod), _name(pod)))
         first = next(iter(found))
-        asked = ("list_queues", "--vhost", self._contract.broker.vhost, "name", "leader", "--formatter", "json")
-        queues = json.loads(self._kubectl("exec", first, "--", "rabbitmqctl", "--silent", *asked))
-        leader = {queue["name"]: queue["leader"] for queue in queues}.get(self._contract.queue_of(fault.task)) or ""
-        return found.get(leader.partition("@")[2].partition(".")[0], found[first])
+        said = self._kubectl("exec", first, "--", *leader_asked(self._contract))
+        return found.get(leader_host(said, self._contract.queue_of(fault.task)), found[first])
 
     # What is done
 
@@ -210,9 +219,9 @@ class KubernetesHands:
         """What an update does: new pods beside the old ones, which go when those are ready."""
         names = self._deployments()
         self._kubectl("rollout", "restart", *names)
-        patience = PATIENCE + self._contract.stop.timeout
+        within = patience(self._contract)
         for name in names:
-            self._kubectl("rollout", "status", name, f"--timeout={patience:.0f}s", timeout=patience + 30)
+            self._kubectl("rollout", "status", name, f"--timeout={within:.0f}s", timeout=within + 30)
 
     # Whether all works
 

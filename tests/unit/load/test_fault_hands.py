@@ -67,3 +67,8 @@ def test_a_target_that_does_not_answer_for_once_is_waited_for(monkeypatch: pytes
     said: list[Exception | KeyboardInterrupt | None] = [RemoteError("busy"), None]
     hands.until(lambda: _raise(said.pop(0)))
     assert said == []
+
+
+def test_the_leader_of_a_queue_is_told_by_its_host():
+    said = json.dumps([{"name": "fast", "leader": "rabbit@broker2.example.org"}, {"name": "io", "leader": ""}])
+    assert [hands.leader_host(said, queue) for queue in ("fast", "io", "gone")] == ["broker2", "", ""]
