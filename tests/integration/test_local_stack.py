@@ -223,15 +223,26 @@ def test_a_child_that_cannot_start_is_named_with_its_log(tmp_path: Path) -> None
     assert StackState.read(directory) is None
 
 
+@pytest.fixture
+def stubborn(up: Path) -> Iterator[psutil.Process]:
+    """A stopped process of the stack that does not end with the supervisor, nor is woken by its end.
+
+    A worker will not do: the kernel sends SIGCONT to the stopped children of a parent that dies (setpgid(2)).
+    """
+    environment = os.environ | {leftovers.MARK: mark_of(up)}
+    with subprocess.Popen(["sleep", "600"], env=environment, start_new_session=True) as child:
+        process = psutil.Process(child.pid)
+        process.suspend()
+        yield process
+        child.kill()
+
+
 # The last one: it breaks the module's stack.
-def test_what_a_killed_supervisor_left_is_cleared_away(up: Path) -> None:
+def test_what_a_killed_supervisor_left_is_cleared_away(up: Path, stubborn: psutil.Process) -> None:
     now, mark = status(up), mark_of(up)
-    stubborn = psutil.Process(next(p["pid"] for p in now["processes"] if p["name"] == "worker-long-0"))
-    stubborn.suspend()  # so that it cannot end with its parent
     supervisor = next(p for p in leftovers.marked(mark) if "supervisor.supervisord" in p.cmdline())
     supervisor.kill()
     wait_until(lambda: is_free(port_of(now["url"])), "the front end's end")
-    assert stubborn.is_running()
     lost = warren("status", directory=up)
     assert lost.returncode == 1
     assert "warren down" in lost.stderr
