@@ -174,8 +174,10 @@ def _play(asked: Asked, target: Target, hands: Hands, results: Path, found: Faul
         folder = results / name
         folder.mkdir()
         manifest.write(folder, facts)
-        one = play(name, schedule, hands, load, asked.contract, folder, found.run, console.status, console.tick(name))
+        say, tick = console.status, console.tick(name)
+        one = play(name, schedule, hands, load, asked.contract, folder, found.run, say, tick, target.clocks)
         found.faults.append(one)
+        target.notes += [f"{name}: {note}" for note in one.notes]
         found.notes = list(target.notes)
         document.write(results, found)
         book = one.ledger

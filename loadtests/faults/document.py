@@ -58,6 +58,7 @@ class Outcome(_Part):
     twice: Twice
     valid: bool = Field(description="the fault came and went within the load, and the generator kept up")
     reasons: list[str] = Field(description="why it is not valid: such a run has a ledger and no times")
+    notes: list[str] = Field([], description="of the machines' clocks, where they make times doubtful")
 
 
 class Faults(_Part):

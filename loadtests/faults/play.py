@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.contract import Contract
+from loadtests.analysis import clocks
 from loadtests.analysis.analyse import Asked, analyse
+from loadtests.analysis.stages import HEADLINE
 from loadtests.bench.locust_run import Load, Phase, Tick, run_phase
+from loadtests.clocks.watch import Ways, watched
 from loadtests.faults import outcome
 from loadtests.faults.document import Outcome, Recovery
 from loadtests.faults.hands import Hands
@@ -63,10 +66,11 @@ def play(
     run: str,
     say: Callable[[str], None],
     shown: Tick,
+    ways: Ways | None = None,
 ) -> Outcome:
     """One fault of a schedule, by name; parts and records go to `folder`. Raises PhaseFailed, StackError, BadResults.
 
-    Whatever ends it, the fault is put back.
+    Whatever ends it, the fault is put back. `ways`: see Target.clocks; with them the folder has a manifest already.
     """
     fault = schedule.faults[name]
     length = schedule.length(fault)
@@ -75,11 +79,12 @@ def play(
     phase = Phase(name, length - warmup, warmup, schedule.rate, arrivals="poisson")
     playing = Playing(fault, hands, schedule.before, parts.folder(folder, name) / "phase.json", say, shown)
     hands.aim(fault)
-    try:
-        run_phase(load, phase, folder, f"{run}.{name}", playing.tick)
-    finally:
-        if playing.touched and playing.ended is None:
-            hands.end(fault)
+    with watched(folder, ways):
+        try:
+            run_phase(load, phase, folder, f"{run}.{name}", playing.tick)
+        finally:
+            if playing.touched and playing.ended is None:
+                hands.end(fault)
     return account(name, fault, schedule, contract, folder, playing)
 
 
@@ -111,6 +116,7 @@ def account(name: str, fault: Fault, schedule: Schedule, contract: Contract, fol
         twice=outcome.twice(folder, book, contract),
         valid=not reasons,
         reasons=reasons,
+        notes=clocks.notes({HEADLINE: result.latency[HEADLINE]}, result.clocks),
     )
 
 

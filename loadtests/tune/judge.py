@@ -20,13 +20,13 @@ KINDS = ("solo", "threads", "prefork")
 Rounds = list[tuple[Measured, Measured]]
 
 
-def score(measured: Measured, percentile: str, objective: float | None) -> tuple[bool, float] | None:
-    """For halving: whether it meets the objective, then how much it does. None: nothing was told."""
+def score(measured: Measured, percentile: str, objective: float | None) -> tuple[bool, bool, float] | None:
+    """For halving: whether it kept every task, whether it meets the objective, how much it does. None: nothing told."""
     if measured.throughput is None:
         return None
     tail = measured.latency.get(percentile)
     meets = measured.carries is not False and (tail is None or objective is None or tail <= objective)
-    return meets, measured.throughput
+    return not measured.missing, meets, measured.throughput
 
 
 def standings(walk: Walk) -> list[Standing]:

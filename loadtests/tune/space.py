@@ -13,7 +13,7 @@ from loadtests.tune.candidate import NO_RESULTS, Candidate, Kind, present, refus
 Axes = dict[str, list[Any]]
 Corner = Literal["early-ack", "no-confirms", "classic", "rpc"]
 # What is tried beside the values that stack.yml has. Processes: as shares of the machine's cores.
-PROCESSES, CONCURRENCY, PREFETCH = (0.5, 1, 2), (1, 8), (1, 8, 64, 256)
+PROCESSES, CONCURRENCY, PREFETCH = (0.5, 1, 2), (1, 8, 32), (1, 8, 64, 256)
 # More children of prefork pools than this for each core only wait for one another, and for memory.
 MOST_CHILDREN = 8
 # Of the combinations that are tried, the share that gives up some safety.

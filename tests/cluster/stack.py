@@ -46,22 +46,27 @@ def opened(cluster: Cluster, name: str, config: dict[str, Any] | None = None) ->
 def app_image(say: Say) -> tuple[str, Path]:
     """The checkout's image, its name and file, built in a Docker engine of its own unless the same was built before."""
     name = _script("--name")
-    file = images.cache() / f"warren-{name.rpartition('-')[2]}.tar"
-    if file.exists():
+    if (file := _file(name)).exists():
         return name, file
     say(f"building {name} once; it stays in {file.parent}")
     new = file.with_suffix(".new")
     try:
         with Engine() as engine:
             engine.docker("load", "--input", str(images.ensure("python", say)))
-            engine.docker("save", "--output", str(new), _script(**engine.environment))
+            # Its name may be another by now, if the checkout has changed meanwhile.
+            name = _script(**engine.environment)
+            engine.docker("save", "--output", str(new), name)
     except EngineError as error:
         raise ClusterError(str(error)) from error
-    new.rename(file)
+    file = new.rename(_file(name))
     older = sorted(images.cache().glob("warren-*.tar"), key=lambda each: each.stat().st_mtime)
     for each in older[:-KEPT]:
         each.unlink()
     return name, file
+
+
+def _file(name: str) -> Path:
+    return images.cache() / f"warren-{name.rpartition('-')[2]}.tar"
 
 
 def _script(*options: str, **environment: str) -> str:

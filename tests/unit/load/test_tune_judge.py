@@ -142,6 +142,13 @@ def test_the_objective_counts_before_the_rate():
     assert nobody.best == NOW and "no other safe settings met the objective" in nobody.why
 
 
+def test_what_lost_tasks_goes_on_last():
+    slow, lossy = runs(NOW, 1, 0.9)[0], runs(BIG, 99, 0.001)[0]
+    lossy.missing = 1
+    scores = [judge.score(each, "p99", 0.02) for each in (slow, lossy)]
+    assert scores[0] > scores[1]  # type: ignore[operator]
+
+
 PROOFS = [
     Proof(corner="early-ack", can_lose="what it began", fault="one worker was killed", accepted=1210, missing=37,
           control_accepted=1200, control_missing=0, told=True),
