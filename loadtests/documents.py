@@ -26,14 +26,14 @@ def write(path: Path, document: BaseModel) -> Path:
 
 
 def read(path: Path, kind: type[Document], version: int, command: str, error: type[Exception]) -> Document:
-    """A document with a `version`. Raises `error`, naming the `command` to make one: missing, cut off, outdated."""
+    """A document with a version. Raises `error`, naming the `command` to make one: missing, cut off, outdated."""
     try:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise error(f"{path}: {problem.strerror}; `{command}` writes one") from problem
     except ValueError as problem:
         raise error(f"{path}: cut off, or not JSON ({problem}); run `{command}` again") from problem
-    found = data.get("version") if isinstance(data, dict) else None
+    found = data.get("schema_version", data.get("version")) if isinstance(data, dict) else None
     if found != version:
         raise error(f"{path}: version {found}, and this Warren reads {version}; run `{command}` again")
     try:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from loadtests import documents
 from loadtests.analysis.clocks import Clock
@@ -113,20 +113,7 @@ def read(results: Path) -> Result:
 
 def read_file(path: Path) -> Result:
     """The same of a file of any name."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadResults(f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise BadResults(f"{path}: cut off, or not JSON: {error}") from error
-    version = data.get("schema_version") if isinstance(data, dict) else None
-    if version != SCHEMA_VERSION:
-        raise BadResults(f"{path}: schema version {version}; this Warren reads {SCHEMA_VERSION}")
-    try:
-        return Result.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadResults(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return documents.read(path, Result, SCHEMA_VERSION, "warren bench", BadResults)
 
 
 if __name__ == "__main__":  # python -m loadtests.analysis.result: write the schema anew

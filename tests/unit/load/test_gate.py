@@ -87,7 +87,7 @@ def test_bad_input_is_refused_with_exit_code_2(result: Path, tmp_path: Path):
     assert "no result.json in it" in refused(tmp_path / "empty", "--slo", "lost=0")
     assert "No such file" in refused(result, "--slo", "lost=0", "--junit", tmp_path / "nowhere" / "gate.xml")
     whole = (result / "result.json").read_text()
-    assert "schema version 2; this Warren reads 1" in refused(changed(result, schema_version=2), "--slo", "lost=0")
+    assert "version 2, and this Warren reads 1" in refused(changed(result, schema_version=2), "--slo", "lost=0")
     (result / "result.json").write_text(whole[:300])
     assert "cut off, or not JSON" in refused(result, "--slo", "lost=0")
 

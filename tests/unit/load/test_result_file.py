@@ -67,7 +67,7 @@ def test_report_says_what_is_wrong_with_a_folder(results: Path, tmp_path: Path):
         return said
 
     assert "cut off, or not JSON" in refused(json.dumps(whole)[:200])
-    assert "schema version 99; this Warren reads 1" in refused(json.dumps(whole | {"schema_version": 99}))
+    assert "version 99, and this Warren reads 1" in refused(json.dumps(whole | {"schema_version": 99}))
     assert "ledger: Field required" in refused(json.dumps({k: v for k, v in whole.items() if k != "ledger"}))
     parquet = results / "records.parquet"
     parquet.write_bytes(parquet.read_bytes()[:100])
