@@ -50,11 +50,7 @@ class Machine:
     def start(self, *sets: str) -> subprocess.Popen[str]:
         environment = {"PATH": str(self.bin), "WARREN_SYSTEM_ROOT": str(self.root), "HOME": os.environ.get("HOME", "/")}
         pipe = subprocess.PIPE
-        # A background job is born with Ctrl-C ignored, and a shell cannot change that.
-        return subprocess.Popen(
-            [str(SCRIPT), *sets], env=environment, stdout=pipe, stderr=pipe, text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
+        return subprocess.Popen([str(SCRIPT), *sets], env=environment, stdout=pipe, stderr=pipe, text=True)
 
     def run(self, *sets: str) -> tuple[int, str]:
         process = self.start(*sets)
