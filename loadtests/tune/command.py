@@ -13,7 +13,7 @@ from app.settings import SettingsError
 from loadtests.analysis import manifest
 from loadtests.analysis.join import BadResults
 from loadtests.bench.console import BenchConsole
-from loadtests.bench.locust_run import PhaseFailed
+from loadtests.bench.locust_run import Load, PhaseFailed
 from loadtests.capacity.search import CannotTell
 from loadtests.generator.run_id import new_run_id
 from loadtests.local.errors import NoRabbitMQ, StackError
@@ -21,10 +21,12 @@ from loadtests.stack_file import CannotChange
 from loadtests.tune import document, markdown, offer, page, plan, show
 from loadtests.tune.document import BadTune, Tune
 from loadtests.tune.ground import Ground
+from loadtests.tune.jobs import Job, jobs, proofs_cost, stacks_cost
 from loadtests.tune.plan import LONG, SHORT, Form
-from loadtests.tune.session import Job, Session, jobs, proofs_cost, stacks_cost
+from loadtests.tune.session import Session
 from loadtests.tune.space import BadSpace
 from loadtests.tune.stores import addresses, named
+from loadtests.tune.tuning import tune
 
 OK, NO_NUMBER, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
 # Seconds that `--short` may take on a machine that is busy; one that is free needs a quarter of them.
@@ -43,7 +45,7 @@ def run(options: dict[str, Any]) -> int:
         try:
             with _session(options, form, run_id, results, console) as (session, todo):
                 found = session.found
-                session.tune(todo)
+                tune(session, todo)
         except KeyboardInterrupt:
             console.say("interrupted; stopped Locust and the stacks")
             if found:
@@ -86,7 +88,8 @@ def _session(
             notes=notes,
         )
         with Ground(source, contract, results, run_id, stores, console.status) as ground:
-            yield Session(ground, found, form, options, console), todo
+            load = Load(url="", users=options["users"], seed=options["seed"], drain=options["drain"])
+            yield Session(ground, found, form, console, load, options["objective"]), todo
 
 
 def _failed(

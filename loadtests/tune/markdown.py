@@ -10,7 +10,7 @@ from loadtests import documents
 from loadtests.tune import show
 from loadtests.tune.document import Tune
 from loadtests.tune.plan import ROUNDS, SEVERAL
-from loadtests.tune.session import SHARE
+from loadtests.tune.walk import SHARE
 
 TEMPLATE = "tuning.md"
 # Settings of a task's table: the fastest, and those that are spoken of in any case.
