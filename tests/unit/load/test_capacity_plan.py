@@ -89,7 +89,7 @@ def test_stack_yml_changes_in_one_place_and_keeps_every_comment():
     assert changed == [("    processes: per-core", "    processes: 7")]
     assert after.count("#") == before.count("#")
     flow = before.replace(
-        "    processes: per-core\n    concurrency: 8 ", "    processes: 3  # three\n    concurrency: 8 "
+        "    processes: per-core\n    concurrency: 32 ", "    processes: 3  # three\n    concurrency: 32 "
     )
     assert "    processes: 12  # three\n" in with_processes(flow, STACK, "io", 12)
     with pytest.raises(BadPlan, match="has no pool nope; it has fast, io, long"):

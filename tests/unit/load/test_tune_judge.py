@@ -21,8 +21,8 @@ from loadtests.tune.space import corners
 STACK = Path(__file__).parents[3] / "stack.yml"
 CONTRACT = parse_contract(STACK.read_text(), STACK)
 NOW = present(CONTRACT, "io", "none")
-BIG = NOW.model_copy(update={"concurrency": 16, "prefetch": 32})
-HUGE = NOW.model_copy(update={"processes": 8, "concurrency": 16, "prefetch": 32})
+BIG = NOW.model_copy(update={"concurrency": 64, "prefetch": 128})
+HUGE = NOW.model_copy(update={"processes": 8, "concurrency": 64, "prefetch": 128})
 EARLY = BIG.model_copy(update={"ack": "early"})
 # Six runs that vary by some per cent; their median is 1.005.
 NOISE = (0.97, 1.01, 1.0, 1.03, 0.99, 1.02)
@@ -201,9 +201,9 @@ def test_the_document_has_every_figure_from_the_run():
     facts = manifest.manifest(None, stack, ["/usr/bin/warren", "tune", "--matrix"])
     text = markdown.render(found, facts)
     for figure in (
-        "| ▸ 2 × threads -c 16, prefetch 32, quorum | 151 | 10.0 ms | 100 | 6 |  |",
-        "| (now) 2 × threads -c 8, prefetch 16, quorum | 100 |",
-        "| 2 × threads -c 16, prefetch 32, quorum, early ack | 302 |",
+        "| ▸ 2 × threads -c 64, prefetch 128, quorum | 151 | 10.0 ms | 100 | 6 |  |",
+        "| (now) 2 × threads -c 32, prefetch 64, quorum | 100 |",
+        "| 2 × threads -c 64, prefetch 128, quorum, early ack | 302 |",
         "| early-ack | 1,210 | 37 | 0 | 37 of 1,210",
         "| rpc | – | – | – | It can lose results. No fault run shows it",
         "RabbitMQ 9.9.9 on Erlang 77",
@@ -243,12 +243,12 @@ def test_an_earlier_run_is_shown_as_a_diff_and_written_when_told(warren: Callabl
     path = keep(tmp_path, tuned(walk(runs(NOW, 100), runs(BIG, 150))))
     shown = warren("--from", str(path.parent))
     assert shown.exit_code == 0, shown.output
-    assert "-    concurrency: 8          # threads in each process\n" in shown.output
-    assert "+    concurrency: 16          # threads in each process\n" in shown.output
+    assert "-    concurrency: 32         # threads in each process: what waits needs no core\n" in shown.output
+    assert "+    concurrency: 64         # threads in each process: what waits needs no core\n" in shown.output
     assert (tmp_path / "stack.yml").read_text() == STACK.read_text()
     written = warren("--from", str(path), "--write", "--markdown", "tuning.md")
     assert written.exit_code == 0, written.output
-    assert load_contract(tmp_path / "stack.yml").pools["io"].concurrency == 16
+    assert load_contract(tmp_path / "stack.yml").pools["io"].concurrency == 64
     assert "# Which settings: the matrix" in (tmp_path / "tuning.md").read_text()
     assert "stays as it is" in warren("--from", str(path)).output
 
@@ -267,7 +267,7 @@ def test_nothing_is_written_of_a_run_that_lost_tasks_or_was_cut_short(warren: Ca
         assert (refused.exit_code, f"stack.yml is not written: {found.unfit}" in refused.output) == (code, True)
         assert said in found.unfit
         shown = warren("--from", str(path)).output
-        assert "+    concurrency: 16" in shown and f"not to be written: {found.unfit}" in shown
+        assert "+    concurrency: 64" in shown and f"not to be written: {found.unfit}" in shown
     nothing = tuned(walk([Measured(candidate=NOW, corners=[], rung=0, reasons=["late"])]))
     document.write(path.parent, nothing)
     assert warren("--from", str(path), "--write").exit_code == 1
@@ -291,7 +291,7 @@ def test_one_pool_has_one_setting(warren: Callable[..., Result], tmp_path: Path)
     path = keep(tmp_path, tuned(walk(runs(NOW, 100), runs(BIG, 150)), walk(runs(NOW, 100), runs(HUGE, 150))))
     shown = warren("--from", str(path)).output
     assert "note: pool io: sleep would have 8 × threads -c 16" in shown
-    assert "+    concurrency: 16" in shown and "processes: 8" not in shown
+    assert "+    concurrency: 64" in shown and "processes: 8" not in shown
 
 
 def test_bad_tune_files_are_refused_with_the_cure(warren: Callable[..., Result], tmp_path: Path):
@@ -308,7 +308,7 @@ def test_bad_tune_files_are_refused_with_the_cure(warren: Callable[..., Result],
     path.write_text(json.dumps(json.loads(whole) | {"machines": ["elsewhere"]}))
     elsewhere = warren("--from", str(path), "--write")
     assert (elsewhere.exit_code, "measured on elsewhere; this is" in elsewhere.output) == (2, True), elsewhere.output
-    assert "+    concurrency: 16" in warren("--from", str(path)).output
+    assert "+    concurrency: 64" in warren("--from", str(path)).output
     nothing = warren("--from", "nowhere")
     assert (nothing.exit_code, "`warren tune` writes one" in nothing.output) == (2, True)
     assert (tmp_path / "stack.yml").read_text() == STACK.read_text()
