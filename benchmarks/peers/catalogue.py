@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.contract import Contract
+from app.contract import Contract, load_contract
 
 CORES = os.cpu_count() or 1  # as many worker processes has each peer, as stack.yml has `per-core`
 FRONTS, THREADS = 2, 8  # processes of a front end, and threads of each where it is called from threads
 USERS = 64  # requests of the generator in flight at once
+# Ours; the floor has the same tasks at once.
+FAST, IO = (load_contract(Path(__file__).parents[2] / "stack.yml").pools[name] for name in ("fast", "io"))
 
 Command = list[str]
 
@@ -121,7 +123,11 @@ PEERS: dict[str, Peer] = {
             at_once=lambda contract: min(contract.web.threads, USERS // contract.web.processes),
             safety="quorum queue, confirmed, late acknowledgement",
             settings=(
-                Setting("everything as in stack.yml: a process per core and pool, prefetch 64 and 16", "stack.yml"),
+                Setting(
+                    f"everything as in stack.yml: a process per core and pool, {IO.concurrency} waiting tasks at once "
+                    f"in each, prefetch {FAST.prefetch} and {IO.prefetch}",
+                    "stack.yml",
+                ),
                 Setting("Warren's own front end, with its checks of names and arguments", "docs/how-it-works.md"),
             ),
             packages=("warren", "celery", "kombu", "pika"),
@@ -220,11 +226,16 @@ PEERS: dict[str, Peer] = {
             title="plain pika (the floor)",
             module="benchmarks.peers.pika_plain",
             queues=_one("tasks"),
-            workers=lambda _contract, _task: [python("benchmarks.peers.pika_plain")] * CORES,
+            workers=lambda _contract, _task: (
+                [python("benchmarks.peers.pika_plain", str(IO.concurrency), str(IO.prefetch))] * CORES
+            ),
             safety="quorum queue, confirmed, late acknowledgement",
             settings=(
                 Setting("confirm_delivery, mandatory", f"{PIKA}/blocking_delivery_confirmations.py"),
-                Setting("waiting tasks in 8 threads, prefetch 64", f"{PIKA}/basic_consumer_threaded.py"),
+                Setting(
+                    f"waiting tasks in {IO.concurrency} threads, prefetch {IO.prefetch}",
+                    f"{PIKA}/basic_consumer_threaded.py",
+                ),
             ),
             packages=("pika",),
             notes=("no task queue: no names, retries, limits, delays or shutdown in order",),

@@ -1,11 +1,12 @@
 """The floor: pika alone. A confirmed publish; a consumer that acknowledges when the task is done, and nothing else.
 
-`python -m benchmarks.peers.pika_plain` is one worker process. As in pika's own examples, what waits runs in threads and
-the acknowledgement is handed back to the connection's own thread.
+`python -m benchmarks.peers.pika_plain THREADS PREFETCH` is one worker process. As in pika's own examples, what waits
+runs in threads and the acknowledgement is handed back to the connection's own thread.
 """
 
 import json
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,8 +18,6 @@ from pika.adapters.blocking_connection import BlockingChannel
 from benchmarks.peers import work
 
 QUEUE = "tasks"
-# As Warren's pools have them, so that both have the same tasks at once.
-PREFETCH, THREADS = 64, 8
 _own = threading.local()
 
 
@@ -37,10 +36,10 @@ def send(task: str, args: list[Any], mark: work.Mark) -> None:
     _own.channel.basic_publish("", QUEUE, json.dumps([task, args, mark]), properties, mandatory=True)
 
 
-def main() -> None:
+def main(concurrency: int, prefetch: int) -> None:
     """Consume without end."""
     channel = _connect()
-    threads = ThreadPoolExecutor(THREADS)
+    threads = ThreadPoolExecutor(concurrency)
 
     def wait(tag: int, args: list[Any], mark: work.Mark) -> None:
         work.sleep(args[0], mark)
@@ -54,10 +53,10 @@ def main() -> None:
         else:
             threads.submit(wait, method.delivery_tag, args, mark)
 
-    channel.basic_qos(prefetch_count=PREFETCH)
+    channel.basic_qos(prefetch_count=prefetch)
     channel.basic_consume(QUEUE, on_message)
     channel.start_consuming()
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]), int(sys.argv[2]))

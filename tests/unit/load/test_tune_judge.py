@@ -290,7 +290,7 @@ def test_a_stack_file_that_cannot_be_written_is_said(
 def test_one_pool_has_one_setting(warren: Callable[..., Result], tmp_path: Path):
     path = keep(tmp_path, tuned(walk(runs(NOW, 100), runs(BIG, 150)), walk(runs(NOW, 100), runs(HUGE, 150))))
     shown = warren("--from", str(path)).output
-    assert "note: pool io: sleep would have 8 × threads -c 16" in shown
+    assert "note: pool io: sleep would have 8 × threads -c 64" in shown
     assert "+    concurrency: 64" in shown and "processes: 8" not in shown
 
 
