@@ -110,6 +110,17 @@ class Site:
         found: dict[str, Any] = status.get("lastState", {}).get("terminated") or {}
         return found
 
+    def assert_not_restarted(self, labels: str, before: dict[str, tuple[str, int]]) -> None:
+        """Against `restarts` of earlier; says how and with which words a container ended."""
+        now = restarts(self.pods(labels))
+        ends = {name: self.last_end(name) for name in now if now[name] != before.get(name)}
+        words = [
+            f"{name}: {end}\n{self.kubectl('logs', name, '--previous', '--tail=60')}"
+            for name, end in ends.items()
+            if end
+        ]
+        assert now == before, "\n".join(words)
+
     def apply(self, *objects: dict[str, Any]) -> None:
         self.hands.apply(*objects)
 
