@@ -43,7 +43,8 @@ LONG = Form(
     rounds=True,
     tries=2,
     before="3s",
-    after="8s",
+    # A broker that was killed is back within some ten seconds, and its workers with it.
+    after="15s",
     # Workers that lost their broker are back within some seconds.
     drain=20.0,
 )
