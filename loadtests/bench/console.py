@@ -1,5 +1,6 @@
 """Progress of a bench on the terminal: a bar that moves while a phase runs, a line when something is known."""
 
+import os
 from contextlib import AbstractContextManager
 
 import click
@@ -9,11 +10,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from loadtests.bench.locust_run import Tick
 
 
+# Columns in a file or a pipeline's log, where a terminal cannot be asked: no cell of a table is cut off.
+WIDTH = 120
+
+
 class BenchConsole(AbstractContextManager["BenchConsole"]):
     """A context manager. Without a terminal there is no bar, and each phase says that it begins."""
 
     def __init__(self) -> None:
         self.console = Console()
+        if not self.console.is_terminal and "COLUMNS" not in os.environ:
+            self.console.width = WIDTH
         self._progress = Progress(
             TextColumn("{task.description:<28}"),
             BarColumn(30),

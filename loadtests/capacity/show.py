@@ -67,7 +67,7 @@ def model(found: Model) -> list[Table]:
     table.add_row("servers", str(found.servers), "–", f"in each process; what fills up first: {found.bound}")
     for name, each in (("gamma", found.single), ("alpha", found.contention), ("beta", found.coherency)):
         what = {"gamma": "tasks/s of one process", "alpha": "contention", "beta": "coherency"}[name]
-        table.add_row(name, f"{each.value:.4g}", _interval(each, lambda value: f"{value:.3g}"), f"USL: {what}")
+        table.add_row(name, _small(each.value), _interval(each, _small), f"USL: {what}")
     tested = _table("held out: workers", "tasks/s", "what", "predicted", "measured", "error")
     for told in found.predictions:
         form: Callable[[float | None], str] = seconds
@@ -114,6 +114,11 @@ def plan(found: Plan) -> list[str]:
 
 def _interval(each: Estimate, form: Callable[[float], str]) -> str:
     return "–" if each.low is None or each.high is None else f"{form(each.low)} – {form(each.high)}"
+
+
+def _small(value: float) -> str:
+    """What a fit leaves of nothing is nothing."""
+    return f"{value:.3g}" if value >= 1e-6 else "0"
 
 
 def _per_second(value: float | None) -> str:
