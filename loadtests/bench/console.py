@@ -9,7 +9,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from loadtests.bench.locust_run import Tick
 
-
 # Columns in a file or a pipeline's log, where a terminal cannot be asked: no cell of a table is cut off.
 WIDTH = 120
 
