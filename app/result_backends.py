@@ -7,7 +7,7 @@ from typing import Any
 
 from celery.backends import database, redis
 from celery.backends.database.session import SessionManager
-from celery.exceptions import BackendStoreError
+from celery.exceptions import BackendGetMetaError, BackendStoreError
 from sqlalchemy import Engine
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,19 @@ class Surviving:
             self._not_before = time.monotonic() + PAUSE
             log.error("the result of task %s (%s) is lost: %s: %s", task_id, state, error, error.__cause__)
             return result
+
+    def get_task_meta(self, task_id: str, cache: bool = True) -> Any:
+        """Raises BackendGetMetaError, at once when the store has just failed.
+
+        A worker asks before it runs a task that was handed out again; where it gets no answer, the task runs.
+        """
+        if time.monotonic() < self._not_before:
+            raise BackendGetMetaError("the store has just failed", task_id=task_id)
+        try:
+            return super().get_task_meta(task_id, cache)  # type: ignore[misc]
+        except BackendGetMetaError:
+            self._not_before = time.monotonic() + PAUSE
+            raise
 
 
 class RedisBackend(Surviving, redis.RedisBackend):

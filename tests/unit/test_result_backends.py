@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from celery.exceptions import BackendStoreError
+from celery.exceptions import BackendGetMetaError, BackendStoreError
 
 from app import result_backends
 from app.result_backends import PAUSE, Surviving
@@ -21,6 +21,12 @@ class Store:
         if self.down:
             raise BackendStoreError("down")
         return result
+
+    def get_task_meta(self, task_id: str, cache: bool = True) -> dict[str, Any]:
+        self.asked.append(task_id)
+        if self.down:
+            raise BackendGetMetaError("down", task_id=task_id)
+        return {"status": "SUCCESS"}
 
 
 class Backend(Surviving, Store):
@@ -45,3 +51,16 @@ def test_a_store_that_failed_is_left_alone_for_a_moment_and_then_tried_again(clo
     for task in ("d", "e"):
         backend.store_result(task, task, "SUCCESS")
     assert backend.asked == ["a", "d", "e"]
+
+
+def test_tasks_that_were_handed_out_again_do_not_wait_for_it_one_after_the_other(clock):
+    backend = Backend()
+    backend.down = True
+    for task in ("a", "b", "c"):
+        with pytest.raises(BackendGetMetaError):
+            backend.get_task_meta(task)
+        backend.store_result(task, task, "SUCCESS")
+    assert backend.asked == ["a"]
+    clock["now"] += PAUSE
+    backend.down = False
+    assert backend.get_task_meta("d") == {"status": "SUCCESS"}
