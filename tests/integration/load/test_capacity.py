@@ -33,7 +33,7 @@ def test_a_file_a_bottleneck_a_balance_and_a_plan(tmp_path: Path):
     assert sum(point["missing"] for point in arm["points"]) == 0
     assert sum(point["accepted"] for point in arm["points"]) > 100
     assert "ledger balanced" in said
-    assert (found["pool"], arm["slots"], arm["points"][0]["processes"]) == ("io", 8, 1)
+    assert (found["pool"], arm["slots"], arm["points"][0]["processes"]) == ("io", 32, 1)
     assert not list(tmp_path.glob(".warren/bench/*"))
     if found["model"]:
         assert found["model"]["service"]["value"] > 0.1
