@@ -11,8 +11,9 @@ import click
 
 # Seconds between two looks whether the main process is still there.
 _PARENT_CHECK = 0.5
-# A killed server's processes may still hold the port that long.
-_PORT_PATIENCE = 3.0
+# Seconds that a process whose main process was killed may take for the requests it has, and hold the port.
+_ORPHAN_GRACE = 2.0
+_PORT_PATIENCE = _PARENT_CHECK + _ORPHAN_GRACE + 0.5
 
 
 def check_port(host: str, port: int, variables: str) -> None:
@@ -40,3 +41,6 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_PARENT_CHECK)
     os.kill(os.getpid(), signal.SIGTERM)
+    # Whoever would have enforced its end is gone.
+    time.sleep(_ORPHAN_GRACE)
+    os.kill(os.getpid(), signal.SIGKILL)
