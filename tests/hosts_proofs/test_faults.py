@@ -27,7 +27,7 @@ faults:
   worker-kill: {{do: worker-kill}}
   web-kill: {{do: web-kill}}
   broker-restart: {{do: broker-restart, after: 20s}}
-  memory-alarm: {{do: memory-alarm, lasts: 2s, after: 8s}}
+  memory-alarm: {{do: memory-alarm, lasts: 2s, after: 20s}}
 """
 TARGET = ("--target", "hosts", "--inventory", INVENTORY)
 # Longer than brokers take to call a silent neighbour down: rabbitmq_net_ticktime in inventory/lab.yml, and a quarter.

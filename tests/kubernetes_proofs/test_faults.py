@@ -26,7 +26,7 @@ faults:
   broker-restart: {{do: broker-restart}}
   broker-kill: {{do: broker-kill}}
   worker-kill: {{do: worker-kill, after: 25s}}
-  memory-alarm: {{do: memory-alarm, lasts: 2s, after: 8s}}
+  memory-alarm: {{do: memory-alarm, lasts: 2s, after: 20s}}
 """
 
 
