@@ -8,13 +8,17 @@ from typing import Any
 from celery.backends import database, redis
 from celery.backends.database.session import SessionManager
 from celery.exceptions import BackendGetMetaError, BackendStoreError
+from redis.exceptions import RedisError
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 log = logging.getLogger(__name__)
 
 # Seconds after a failure in which the store is not tried again. Waiting for it holds the loop of a solo worker, which
 # would be taken for a hung one if it waited again at each task that comes next.
 PAUSE = 2.0
+# What a store that is away raises: Celery's own errors, after its retries; those of its client have come through as well.
+AWAY = (BackendStoreError, BackendGetMetaError, RedisError, SQLAlchemyError, OSError)
 
 
 class Surviving:
@@ -31,7 +35,7 @@ class Surviving:
             return result
         try:
             return super().store_result(task_id, result, state, **more)  # type: ignore[misc]
-        except BackendStoreError as error:
+        except AWAY as error:
             self._not_before = time.monotonic() + PAUSE
             log.error("the result of task %s (%s) is lost: %s: %s", task_id, state, error, error.__cause__)
             return result
@@ -45,9 +49,9 @@ class Surviving:
             raise BackendGetMetaError("the store has just failed", task_id=task_id)
         try:
             return super().get_task_meta(task_id, cache)  # type: ignore[misc]
-        except BackendGetMetaError:
+        except AWAY as error:
             self._not_before = time.monotonic() + PAUSE
-            raise
+            raise BackendGetMetaError(f"the store cannot be read: {error}", task_id=task_id) from error
 
 
 class RedisBackend(Surviving, redis.RedisBackend):

@@ -115,7 +115,7 @@ class Site:
         now = restarts(self.pods(labels))
         ends = {name: self.last_end(name) for name in now if now[name] != before.get(name)}
         words = [
-            f"{name}: {end}\n{self.kubectl('logs', name, '--previous', '--tail=60')}"
+            f"{name}: {end}\n{self.kubectl('logs', name, '--previous', '--tail=200')}"
             for name, end in ends.items()
             if end
         ]
