@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 # Seconds after a failure in which the store is not tried again. Waiting for it holds the loop of a solo worker, which
 # would be taken for a hung one if it waited again at each task that comes next.
 PAUSE = 2.0
-# What a store that is away raises: Celery's own errors, after its retries; those of its client have come through as well.
+# What a store that is away raises: Celery's own errors, after its retries; its client's have come through as well.
 AWAY = (BackendStoreError, BackendGetMetaError, RedisError, SQLAlchemyError, OSError)
 
 
