@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.contract import Contract, load_contract
+from app.contract import Contract
 
 CORES = os.cpu_count() or 1  # as many worker processes has each peer, as stack.yml has `per-core`
 FRONTS, THREADS = 2, 8  # processes of a front end, and threads of each where it is called from threads
 USERS = 64  # requests of the generator in flight at once
-# Ours; the floor has the same tasks at once.
-FAST, IO = (load_contract(Path(__file__).parents[2] / "stack.yml").pools[name] for name in ("fast", "io"))
 
 Command = list[str]
 
@@ -108,6 +106,12 @@ def _rq(name: str, title: str, appendfsync: Literal["always", "everysec"], safet
     )
 
 
+def _floor(contract: Contract) -> Command:
+    """With as many tasks at once as we have."""
+    io = contract.pools["io"]
+    return python("benchmarks.peers.pika_plain", str(io.concurrency), str(io.prefetch))
+
+
 OURS = "celery-warren"
 PEERS: dict[str, Peer] = {
     peer.name: peer
@@ -124,8 +128,7 @@ PEERS: dict[str, Peer] = {
             safety="quorum queue, confirmed, late acknowledgement",
             settings=(
                 Setting(
-                    f"everything as in stack.yml: a process per core and pool, {IO.concurrency} waiting tasks at once "
-                    f"in each, prefetch {FAST.prefetch} and {IO.prefetch}",
+                    "everything as in stack.yml: a process per core and pool, each pool's own threads and prefetch",
                     "stack.yml",
                 ),
                 Setting("Warren's own front end, with its checks of names and arguments", "docs/how-it-works.md"),
@@ -226,14 +229,12 @@ PEERS: dict[str, Peer] = {
             title="plain pika (the floor)",
             module="benchmarks.peers.pika_plain",
             queues=_one("tasks"),
-            workers=lambda _contract, _task: (
-                [python("benchmarks.peers.pika_plain", str(IO.concurrency), str(IO.prefetch))] * CORES
-            ),
+            workers=lambda contract, _task: [_floor(contract)] * CORES,
             safety="quorum queue, confirmed, late acknowledgement",
             settings=(
                 Setting("confirm_delivery, mandatory", f"{PIKA}/blocking_delivery_confirmations.py"),
                 Setting(
-                    f"waiting tasks in {IO.concurrency} threads, prefetch {IO.prefetch}",
+                    "waiting tasks in threads, as many as our pool io has; its prefetch",
                     f"{PIKA}/basic_consumer_threaded.py",
                 ),
             ),
