@@ -63,7 +63,8 @@ def test_a_thread_that_outlasts_the_soft_shutdown_is_handed_back(stack: Any, wai
 
 def test_a_killed_worker_loses_no_task_and_no_record(stack: Any, wait_until: Any) -> None:
     worker = stack.worker("io")
-    sent = {stack.send("sleep", 0.2, queue="io") for _ in range(40)}
+    # The short ones are over when it dies, the long ones are in its hands, however many it runs at a time.
+    sent = {stack.send("sleep", seconds, queue="io") for seconds in [0.2] * 20 + [3] * 20}
     stack.recorded(3)
     worker.signal(signal.SIGKILL)
     worker.ended()
