@@ -3,13 +3,13 @@
 .PHONY: help setup setup-hosts setup-kubernetes setup-dev lint test test-unit test-integration test-browser test-acceptance bench peers selfcheck up down status \
         lab-up lab-down lab-shell lint-hosts test-hosts test-hosts-day-two image compose-secrets test-kubernetes-unit \
         test-cloudfoundry-unit test-cloudfoundry \
-        cluster-up cluster-down foundation-up foundation-down tools test-cluster test-kubernetes picture lock clean
+        cluster-up cluster-down foundation-up foundation-down tools test-cluster test-compose test-kubernetes picture lock clean
 SHELL := /bin/bash
 
 # Say `make bench SHORT=1` for a run of about a minute, `make bench ARGS='--rate 200'` for any option of `warren bench`.
 BENCH := $(if $(SHORT),--short) $(ARGS)
 PYTEST := .venv/bin/pytest $(ARGS)
-# In CI a proof on a whole lab or cluster that failed gets one more try.
+# In CI what failed on real brokers, hosts or a cluster gets one more try.
 PROOFS := $(if $(CI),scripts/once-more) $(PYTEST)
 
 help: ## this list
@@ -68,8 +68,8 @@ test-unit: setup-dev ## no broker needed
 # Three files at a time where a broker is all they need, two where each has a whole stack: they mostly wait.
 WITH_STACK := tests/integration/load tests/integration/test_faults.py tests/integration/test_local_stack.py
 test-integration: setup-dev ## against a real RabbitMQ
-	@$(PYTEST) --numprocesses 3 --dist loadfile --durations 10 tests/integration $(WITH_STACK:%=--ignore=%)
-	@$(PYTEST) --numprocesses 2 --dist loadfile --durations 10 $(WITH_STACK)
+	@$(PROOFS) --numprocesses 3 --dist loadfile --durations 10 tests/integration $(WITH_STACK:%=--ignore=%)
+	@$(PROOFS) --numprocesses 2 --dist loadfile --durations 10 $(WITH_STACK)
 
 test-browser: setup-dev ## in headless Chromium
 	@$(PYTEST) tests/browser
@@ -138,11 +138,14 @@ test-cluster: setup-dev ## the test cluster's own tests, as root
 	@scripts/system-packages cluster
 	@scripts/timed cluster $(PYTEST) tests/tools tests/cluster
 
-test-kubernetes: setup-dev ## the program, Compose, then every proof on a real cluster, as root
+test-compose: setup-dev ## compose.yaml on a Docker engine of its own, as root
+	@scripts/system-packages engine
+	@scripts/timed compose $(PROOFS) tests/engine
+
+test-kubernetes: setup-dev ## the program, then every proof on a real cluster, as root
 	@scripts/system-packages cluster engine
 	@scripts/timed tools $(MAKE) --no-print-directory tools
 	@scripts/timed kubernetes-unit $(PYTEST) tests/kubernetes
-	@scripts/timed compose $(PROOFS) tests/engine
 	@scripts/timed kubernetes $(PROOFS) --durations 15 tests/kubernetes_proofs
 
 test-cloudfoundry: setup-dev ## the client and the program, then every proof on a real Cloud Foundry API, as root

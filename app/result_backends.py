@@ -29,15 +29,22 @@ class Surviving:
 
     _not_before = 0.0
 
+    def _has_just_failed(self) -> bool:
+        return time.monotonic() < self._not_before
+
+    def _failed(self, error: Exception) -> str:
+        """Begins the pause. Why it failed, in the client's words too where Celery's hide them."""
+        self._not_before = time.monotonic() + PAUSE
+        return f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+
     def store_result(self, task_id: str, result: Any, state: str, **more: Any) -> Any:
-        if time.monotonic() < self._not_before:
+        if self._has_just_failed():
             log.error("the result of task %s (%s) is lost: the store has just failed", task_id, state)
             return result
         try:
             return super().store_result(task_id, result, state, **more)  # type: ignore[misc]
         except AWAY as error:
-            self._not_before = time.monotonic() + PAUSE
-            log.error("the result of task %s (%s) is lost: %s: %s", task_id, state, error, error.__cause__)
+            log.error("the result of task %s (%s) is lost: %s", task_id, state, self._failed(error))
             return result
 
     def get_task_meta(self, task_id: str, cache: bool = True) -> Any:
@@ -45,13 +52,12 @@ class Surviving:
 
         A worker asks before it runs a task that was handed out again; where it gets no answer, the task runs.
         """
-        if time.monotonic() < self._not_before:
+        if self._has_just_failed():
             raise BackendGetMetaError("the store has just failed", task_id=task_id)
         try:
             return super().get_task_meta(task_id, cache)  # type: ignore[misc]
         except AWAY as error:
-            self._not_before = time.monotonic() + PAUSE
-            raise BackendGetMetaError(f"the store cannot be read: {error}", task_id=task_id) from error
+            raise BackendGetMetaError(f"the store cannot be read: {self._failed(error)}", task_id=task_id) from error
 
 
 class RedisBackend(Surviving, redis.RedisBackend):

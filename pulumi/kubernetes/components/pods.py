@@ -148,7 +148,8 @@ def heartbeat_probes(max_age: int) -> dict[str, Any]:
     """For processes without HTTP. None of these asks the broker: a restart would not bring it back.
 
     `max_age`: seconds without a sign of life that are still fine. Ready is who has reached the broker once, so that a
-    rolling update stops at a worker that cannot; losing the broker later changes nothing.
+    rolling update stops at a worker that cannot; losing the broker later changes nothing. A probe is a new process in
+    the pod, most of its cost being the container runtime's, so they are no more frequent than they have to be.
     """
 
     def alive(*more: str) -> dict[str, Any]:
@@ -164,7 +165,7 @@ def heartbeat_probes(max_age: int) -> dict[str, Any]:
             # What hangs finishes nothing, so it does not get the grace of who is told to stop.
             "terminationGracePeriodSeconds": HUNG_GRACE,
         },
-        "readinessProbe": {**alive("--ready"), "periodSeconds": 5, "timeoutSeconds": 20, "failureThreshold": 6},
+        "readinessProbe": {**alive("--ready"), "periodSeconds": 10, "timeoutSeconds": 20, "failureThreshold": 3},
     }
 
 
