@@ -105,7 +105,7 @@ def run_beat() -> int:
     app.log.setup("INFO")
     logging.getLogger("app").setLevel(logging.INFO)
     logging.getLogger("pika").setLevel(logging.CRITICAL)
-    settings.warren_data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_folder()
     app.beat_lock = _first_lock(address, contract)
     app.beat_lock.keep()
     ready("holding the lock")

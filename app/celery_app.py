@@ -12,7 +12,7 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from app.beat_schedule import schedule
-from app.broker import topology, transport
+from app.broker import names, topology, transport
 from app.broker.address import resolve_broker
 from app.broker.url import BrokerAddress
 from app.contract import Contract, load_contract
@@ -98,13 +98,13 @@ def _broker(contract: Contract, address: BrokerAddress, confirms: bool) -> dict[
 
 def _queues(contract: Contract) -> dict[str, Any]:
     # Topic: Celery's delayed delivery, which quorum queues need for a countdown, cannot return to a direct exchange.
-    exchange = Exchange(topology.TASKS, type="topic", durable=True)
+    exchange = Exchange(names.TASKS, type="topic", durable=True)
     arguments = topology.queue_arguments(contract)
     return {
         "task_queues": [Queue(name, exchange, name, queue_arguments=arguments) for name in contract.queues],
         "task_routes": {task: {"queue": queue} for task, queue in contract.routes.items()},
         "task_default_queue": contract.default_queue,
-        "task_default_exchange": topology.TASKS,
+        "task_default_exchange": names.TASKS,
         "task_default_exchange_type": "topic",
         "task_default_routing_key": contract.default_queue,
         "task_default_queue_type": contract.broker.queue_type,

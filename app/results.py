@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 from app.broker.message import TaskMessage
 from app.contract import Contract
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 
 # For Celery's loader: what addresses of these kinds stand for.
 BACKENDS = {
@@ -106,10 +106,14 @@ class ResultStore:
 
 
 def result_settings(contract: Contract, settings: Settings) -> dict[str, Any]:
-    """Celery's settings for the result store. Makes the folder of an SQLite file."""
+    """Celery's settings for the result store. Makes the folder of an SQLite file. Raises SettingsError."""
     url = settings.result_url.replace("valkey://", "redis://").replace("valkeys://", "rediss://")
     if url.startswith("db+sqlite:///"):
-        Path(make_url(url.removeprefix("db+")).database or ".").parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(make_url(url.removeprefix("db+")).database or ".").parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"CELERY_BACKEND_URL: {folder}: {error.strerror}") from error
     return {
         "result_backend": url,
         "result_expires": contract.results.keep,

@@ -1,5 +1,6 @@
 """What one process is told by its environment or a `.env` file: addresses, secrets, folders. The rest is stack.yml."""
 
+import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -75,6 +76,18 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SettingsError("\n".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())) from error
 
+    def data_folder(self) -> Path:
+        """The data folder, made where it is not there. Raises SettingsError when nothing can be written in it."""
+        try:
+            self.warren_data_dir.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.warren_data_dir).close()
+        except OSError as error:
+            why = (
+                f"WARREN_DATA_DIR: {self.warren_data_dir}: {error.strerror}; name a folder that this user may write to"
+            )
+            raise SettingsError(why) from error
+        return self.warren_data_dir
+
     @cached_property
     def tokens(self) -> tuple[str, ...]:
         """The front end's tokens: one, or a line each in the file, so that an old one can go after all know the new."""
@@ -92,12 +105,12 @@ class Settings(BaseSettings):
 
     @cached_property
     def result_url(self) -> str:
-        """Where results are kept."""
+        """Where results are kept. Raises SettingsError."""
         if self.celery_backend_url:
             return self.celery_backend_url
         if self.celery_backend_url_file:
             return read_secret(self.celery_backend_url_file, "CELERY_BACKEND_URL_FILE")
-        return f"db+sqlite:///{self.warren_data_dir.absolute() / 'results.db'}"
+        return f"db+sqlite:///{self.data_folder().absolute() / 'results.db'}"
 
 
 def read_secret(path: Path, variable: str) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, ByteSize, PlainSerializer
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+# Of two that are exact, the first is written.
+_BYTES = {"GB": 10**9, "MB": 10**6, "KB": 1000, "GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 
 
@@ -26,6 +28,11 @@ def format_duration(seconds: float) -> str:
     return f"{round(seconds * 1000)}ms"
 
 
+def format_size(size: int) -> str:
+    """An exact way to write a size: 1250000000 → `1250MB`, 65536 → `64KiB`."""
+    return next((f"{size // bytes_}{unit}" for unit, bytes_ in _BYTES.items() if size % bytes_ == 0), f"{size}B")
+
+
 def _size_as_text(value: object) -> object:
     if isinstance(value, str) and value.strip():
         return value
@@ -38,5 +45,5 @@ Duration = Annotated[
 Size = Annotated[
     ByteSize,
     BeforeValidator(_size_as_text),
-    PlainSerializer(lambda size: size.human_readable(decimal=True, separator=""), return_type=str, when_used="json"),
+    PlainSerializer(format_size, return_type=str, when_used="json"),
 ]

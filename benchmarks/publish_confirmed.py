@@ -19,7 +19,7 @@ import pika
 from celery import Celery
 from kombu import Exchange, Queue
 
-from app.broker import topology
+from app.broker import names, topology
 from app.broker.address import resolve_broker
 from app.broker.message import TaskMessage
 from app.broker.publisher import Confirmation, Publisher
@@ -49,7 +49,7 @@ def stock_app(url: str, queue: str) -> Celery:
     app = Celery(broker=url)
     app.conf.broker_transport_options = {"confirm_publish": True}
     app.conf.task_ignore_result = True
-    app.conf.task_queues = [Queue(queue, Exchange(topology.TASKS, "topic"), queue, no_declare=True)]
+    app.conf.task_queues = [Queue(queue, Exchange(names.TASKS, "topic"), queue, no_declare=True)]
     return app
 
 

@@ -5,7 +5,7 @@ import os
 from celery import Celery
 from kombu import Exchange, Queue
 
-from app.broker import topology
+from app.broker import names, topology
 from app.contract import load_contract
 from app.settings import Settings
 
@@ -15,7 +15,7 @@ app.conf.task_acks_late = True
 app.conf.task_queues = [
     Queue(
         name,
-        Exchange(topology.TASKS, type=topology.EXCHANGES[topology.TASKS]),
+        Exchange(names.TASKS, type=topology.EXCHANGES[topology.TASKS]),
         routing_key=name,
         queue_arguments=topology.queue_arguments(contract),
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from app.broker.topology import DEAD, RECORDS, TASKS
+from app.broker.names import DEAD, RECORDS, TASKS
 from app.contract import Contract, load_contract
 
 HERE = Path(__file__).parent

@@ -16,7 +16,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker, NackError, UnroutableError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from app.broker import topology
+from app.broker import names, topology
 from app.broker.connection import open_channel
 from app.broker.dead_letter import DeadLetter, Selection, read_letter
 from app.broker.url import BrokerAddress
@@ -137,13 +137,13 @@ def _take_turn(channel: BlockingChannel) -> None:
 
 
 def _count(channel: BlockingChannel) -> int:
-    return int(channel.queue_declare(topology.DEAD, passive=True).method.message_count)
+    return int(channel.queue_declare(names.DEAD, passive=True).method.message_count)
 
 
 def _deliveries(channel: BlockingChannel, total: int) -> Iterator[tuple[int, _Delivery]]:
     """Every message that was in the queue at the beginning, by delivery tag; unsettled ones go back at the end."""
     channel.basic_qos(prefetch_count=REACH)
-    incoming = channel.consume(topology.DEAD, inactivity_timeout=IDLE if total else IDLE_WHEN_EMPTY)
+    incoming = channel.consume(names.DEAD, inactivity_timeout=IDLE if total else IDLE_WHEN_EMPTY)
     for seen, (method, properties, body) in enumerate(incoming, start=1):
         if method is None:
             return

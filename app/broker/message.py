@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import pika
 from kombu.transport.native_delayed_delivery import MAX_LEVEL, calculate_routing_key, level_name
 
-from app.broker.topology import TASKS
+from app.broker.names import TASKS
 
 PERSISTENT = 2
 # Where Celery's delayed delivery takes messages in; workers declare it.

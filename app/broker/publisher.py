@@ -21,7 +21,7 @@ from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
 
 from app.broker.message import DELAYED, Message
-from app.broker.topology import TASKS
+from app.broker.names import TASKS
 from app.broker.url import BrokerAddress
 from app.contract import Contract
 

@@ -6,13 +6,14 @@ what exists already needs `configure` all the same, and whoever comes first decl
 
 import re
 
-from app.broker.topology import DEAD, DEAD_LOCK, PLAIN, RECORDS, TASKS
+from app.broker.names import DEAD, DELAYED, PLAIN, RECORDS, TASKS
+from app.broker.topology import DEAD_LOCK
 from app.contract import Contract
 
 # Celery's own names: remote control (revoke, inspect) and its replies, events, and the delayed delivery of countdowns.
 _CONTROL = [r".*celery\.pidbox"]
 _EVENTS = [r"celeryev.*"]
-_DELAYED = [r"celery_delayed.*"]
+_DELAYED = [f"{DELAYED}.*"]
 
 
 def permissions(contract: Contract) -> dict[str, dict[str, str]]:

@@ -15,9 +15,9 @@ change later is a policy, because a queue's arguments cannot be changed.
 
 from typing import Any, Protocol
 
+from app.broker.names import DEAD, PLAIN, RECORDS, TASKS
 from app.contract import Contract
 
-TASKS, PLAIN, DEAD, RECORDS = "tasks", "plain", "dead", "records"
 # An exclusive queue that whoever works on the dead letters holds meanwhile.
 DEAD_LOCK = "dead.lock"
 EXCHANGES = {DEAD: "direct", RECORDS: "direct", PLAIN: "direct", TASKS: "topic"}
@@ -84,7 +84,7 @@ def policies(contract: Contract, version: tuple[int, ...]) -> list[dict[str, Any
     The consumer timeout is a policy from 3.12 on; before that `rabbitmq_conf` says it for the whole node.
     """
     timeout = {"consumer-timeout": round(contract.broker.consumer_timeout * 1000)} if version >= (3, 12) else {}
-    work = "|".join(["plain", *contract.queues])
+    work = "|".join([PLAIN, *contract.queues])
     entries = [_policy("work", f"^({work})$", {"delivery-limit": contract.broker.delivery_limit} | timeout)]
     if version >= (4,):
         entries.append(_policy("dead-letters", f"^{DEAD}$", {"delivery-limit": -1}))

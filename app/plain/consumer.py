@@ -18,7 +18,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ProbableAccessDeniedError, ProbableAuthenticationError
 
-from app.broker import topology
+from app.broker import names, topology
 from app.broker.address import resolve_broker
 from app.broker.url import BrokerAddress
 from app.contract import Contract, load_contract
@@ -57,7 +57,7 @@ class PlainConsumer:
                 with pika.BlockingConnection(parameters) as connection:
                     channel = connection.channel()
                     topology.declare(channel, self._contract)
-                    log.info("consuming from %s", topology.PLAIN)
+                    log.info("consuming from %s", names.PLAIN)
                     ready("consuming")
                     pause = FIRST_PAUSE
                     self._consume(channel)
@@ -73,7 +73,7 @@ class PlainConsumer:
 
     def _consume(self, channel: BlockingChannel) -> None:
         channel.basic_qos(prefetch_count=PREFETCH)
-        for method, properties, body in channel.consume(topology.PLAIN, inactivity_timeout=LOOK_EVERY):
+        for method, properties, body in channel.consume(names.PLAIN, inactivity_timeout=LOOK_EVERY):
             if method is not None:
                 self._one(channel, method, properties, body)
             alive()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pika
 
 from app.broker.message import PERSISTENT
+from app.broker.names import PLAIN
 from app.broker.publisher import Confirmation, Publisher
-from app.broker.topology import PLAIN
 
 
 @dataclass(frozen=True)

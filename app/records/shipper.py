@@ -8,7 +8,7 @@ from pathlib import Path
 import pika
 from pika.exceptions import AMQPError
 
-from app.broker.topology import RECORDS
+from app.broker.names import RECORDS
 from app.broker.url import BrokerAddress
 from app.contract import Contract
 from app.records.lock import Taken
@@ -130,10 +130,12 @@ class Shipper:
                 self._adopted.remove(folder)
         mine = {self._own.path, *(folder.path for folder in self._adopted)}
         for path in sorted(Path(self._own.path.parent).iterdir()):
-            # Without lines it may be one that its worker has only just made.
-            if path not in mine and (any(path.glob("*.lines")) or time.time() - path.stat().st_mtime > EMPTY_FOR):
-                try:
+            if path in mine or not path.is_dir():
+                continue
+            try:
+                # Without lines it may be one that its worker has only just made.
+                if any(path.glob("*.lines")) or time.time() - path.stat().st_mtime > EMPTY_FOR:
                     self._adopted.append(Folder(path))
                     log.info("taking over the records of %s", path.name)
-                except Taken:
-                    continue
+            except (Taken, OSError):  # in good hands, gone meanwhile, or somebody else's
+                continue

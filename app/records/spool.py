@@ -92,7 +92,7 @@ class Segment:
         self._path = path
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._note = os.open(path.with_suffix(".sent"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        self._offset = int(os.pread(self._note, 20, 0) or 0)
+        self._offset = _number(os.pread(self._note, 20, 0))
 
     def read(self, size: int) -> bytes:
         """Whole lines that were not sent yet, about `size` bytes at most; empty when there are none."""
@@ -121,6 +121,11 @@ class Segment:
         os.close(self._note)
 
 
+def _number(note: bytes) -> int:
+    """What was noted; 0 where a power cut left something else, so that lines are sent twice rather than never."""
+    return int(note) if note.isdigit() else 0
+
+
 class Folder:
     """A worker's folder of segments, held by one process at a time. Raises Taken when another holds it."""
 
@@ -128,12 +133,18 @@ class Folder:
         self.path = path
         self._lock = ProcessLock(path / "lock")
         self._open: dict[Path, Segment] = {}
+        self._unreadable: set[Path] = set()
 
     def segments(self) -> list[Segment]:
-        """Every segment, oldest first."""
+        """Every segment, oldest first. One that cannot be read is told once and does not keep up the others."""
         for path in sorted(self.path.glob(f"*{SUFFIX}")):
-            if path not in self._open:
+            if path in self._open or path in self._unreadable:
+                continue
+            try:
                 self._open[path] = Segment(path)
+            except OSError as error:
+                self._unreadable.add(path)
+                log.error("the records in %s cannot be sent: %s", path, error.strerror)
         return list(self._open.values())
 
     def clear(self) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import pika
 from pika.exceptions import AMQPError
 
-from app.broker.topology import RECORDS
+from app.broker.names import RECORDS
 from app.broker.url import BrokerAddress
 from app.contract import Contract
 

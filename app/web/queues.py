@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi3 import OpenAPI
 from pydantic import BaseModel
 
-from app.broker import topology
+from app.broker import names, topology
 from app.broker.connection import open_channel
 from app.web import problems
 from app.web.answers import json_response
@@ -33,7 +33,7 @@ def show() -> Response:
     found = []
     with open_channel(s.address, s.contract) as channel:
         for name in topology.queues(s.contract):
-            if name != topology.RECORDS:  # a stream keeps what was read; its length says nothing
+            if name != names.RECORDS:  # a stream keeps what was read; its length says nothing
                 method = channel.queue_declare(name, passive=True).method
                 found.append(
                     {"name": name, "messages": method.message_count, "consumers": method.consumer_count},

@@ -33,7 +33,7 @@ def main() -> None:
     contract = load_contract(settings.stack_file)
     resolve_broker(os.environ)
     _check_listen(settings)
-    files = settings.warren_data_dir / f"metrics-{settings.warren_port}"
+    files = settings.data_folder() / f"metrics-{settings.warren_port}"
     try:
         _fresh(files)
         session_key(settings)

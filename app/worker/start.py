@@ -48,12 +48,13 @@ def run_worker(pool_name: str, index: int) -> int:
     node = f"{pool_name}-{index}@{socket.gethostname()}"
     pool = contract.pools[pool_name]
     _fit(app, pool)
+    data = settings.data_folder()
     try:
-        ProcessLock(settings.warren_data_dir / "workers" / node)
+        ProcessLock(data / "workers" / node)
     except Taken as error:
         raise click.ClickException(f"a worker {node} runs here already; give this one another --index") from error
     # A folder of its own for each start: what a killed predecessor left, another worker may be sending already.
-    folder = Folder(settings.warren_data_dir / "records" / f"{node}.{time.time_ns()}")
+    folder = Folder(data / "records" / f"{node}.{time.time_ns()}")
     spool, shipper = Spool(folder.path), Shipper(address, contract, folder)
     hooks.install(spool.append)
     pulse = _pulse(settings, contract, address, pool)

@@ -10,7 +10,7 @@ from typing import Any
 import pika
 import pytest
 
-from app.broker import topology
+from app.broker import names, topology
 from app.broker.message import TaskMessage
 from app.broker.publisher import Confirmation, FateUnknown, NotSent, Publisher
 from app.broker.url import BrokerAddress, parse_url
@@ -139,7 +139,7 @@ def test_a_countdown_waits_in_the_broker(contract: Contract) -> None:
     exchange, routing_key = message(countdown=90).route()
     assert exchange == "celery_delayed_27"
     assert routing_key.endswith(".fast")
-    assert message(countdown=0.5).route() == (topology.TASKS, "fast")
+    assert message(countdown=0.5).route() == (names.TASKS, "fast")
 
 
 def test_a_countdown_that_nothing_would_take_is_refused_and_harms_nobody(publisher: Publisher, channel: Any) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
+from pydantic import TypeAdapter
 
 from app.contract import Contract, ContractError, load_contract
-from app.units import format_duration, parse_duration
+from app.units import Size, format_duration, format_size, parse_duration
 from loadtests.commands.check import check
 
 SHIPPED = Path(__file__).parents[2] / "stack.yml"
@@ -56,6 +57,11 @@ def test_the_shipped_file_works() -> None:
         ({"stop__soft_shutdown": "2m"}, "stop.timeout", "raise stop.timeout"),
         ({"broker__consumer_timeout": "100s"}, "pools.long.hard_limit", "broker.consumer_timeout"),
         ({"pools__io__longest_task": "110s"}, "pools.io.longest_task", "stop.soft_shutdown"),
+        # Names that we need ourselves.
+        ({"queues__dead": {}}, "queues.dead", "rename yours"),
+        ({"queues__records": {}}, "queues.records", "rename yours"),
+        ({"queues__plain": {}}, "queues.plain", "rename yours"),
+        ({"queues__celery_delayed_1": {}}, "queues.celery_delayed_1", "rename yours"),
         # Prefetch.
         ({"broker__consumer_timeout": "2m"}, "pools.io.prefetch", "held for 2m"),
         ({"pools__io__prefetch": 4}, "pools.io.prefetch", "slots idle"),
@@ -143,6 +149,16 @@ def test_what_is_printed_can_be_read_again(tmp_path: Path) -> None:
 def test_durations_survive_the_round_trip(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
     assert parse_duration(format_duration(seconds)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1250MB", 1_250_000_000), ("64KiB", 65_536), ("1.5GB", 1_500_000_000), ("1001B", 1001)]
+)
+def test_sizes_survive_the_round_trip(text: str, size: int) -> None:
+    sizes = TypeAdapter(Size)
+    assert sizes.validate_python(text) == size
+    assert sizes.validate_python(format_size(size)) == size
+    assert sizes.dump_json(sizes.validate_python(text)).decode().strip('"') == format_size(size)
 
 
 def test_programs_get_seconds_and_bytes_and_the_brokers_settings() -> None:

@@ -62,6 +62,21 @@ def test_sending_goes_on_where_a_predecessor_stopped(tmp_path: Path) -> None:
     assert Segment(path).read(1000) == b"2\n3\n"
 
 
+def test_a_note_that_a_power_cut_spoiled_sends_twice_rather_than_never(tmp_path: Path) -> None:
+    Spool(tmp_path).append(b"one\n")
+    path = next(tmp_path.glob("*.lines"))
+    path.with_suffix(".sent").write_bytes(b"\0" * 20)
+    assert Segment(path).read(1000) == b"one\n"
+
+
+def test_a_segment_that_cannot_be_opened_does_not_keep_up_the_others(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "fast-0")
+    (folder.path / "0.lines").symlink_to(tmp_path / "nowhere")
+    Spool(folder.path).append(b"one\n")
+    assert [segment.read(1000) for segment in folder.segments()] == [b"one\n"]
+    assert [segment.read(1000) for segment in folder.segments()] == [b"one\n"]
+
+
 def test_a_long_spool_is_cut_into_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.records.spool.SEGMENT", 50)
     spool = Spool(tmp_path)

@@ -31,6 +31,13 @@ def get(url: str, login: str | None = None) -> tuple[int, str]:
         (["worker", "fast"], {"STACK_FILE": "missing.yml"}, "missing.yml"),
         (["worker", "fast"], {"WARREN_METRICS_PORT": "many"}, "WARREN_METRICS_PORT"),
         (["worker", "fast", "--index", "-1"], {}, "--index"),
+        (["worker", "fast"], {"WARREN_DATA_DIR": "/proc/nowhere"}, "WARREN_DATA_DIR: /proc/nowhere"),
+        (
+            ["worker", "fast"],
+            {"CELERY_BACKEND_URL": "db+sqlite:////dev/null/x/results.db"},
+            "CELERY_BACKEND_URL: /dev/null/x",
+        ),
+        (["beat"], {"WARREN_DATA_DIR": "/dev/null"}, "WARREN_DATA_DIR: /dev/null"),
         (["beat"], {"CELERY_BROKER_URL": ""}, "no broker address found"),
         (["consumer"], {"STACK_FILE": "missing.yml"}, "missing.yml"),
         (["flower"], {"FLOWER_HOST": "0.0.0.0"}, "FLOWER_BASIC_AUTH=user:password"),  # noqa: S104 - refused

@@ -1,8 +1,10 @@
 """Records of measured tasks: one for each attempt's end, none for tasks that nobody measures, readable by cursor."""
 
+import os
 import signal
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pika
@@ -50,6 +52,17 @@ def test_a_header_that_is_no_measurement_harms_nothing(stack: Any) -> None:
     assert [record["id"] for record in stack.recorded(1)] == [sent]
     (odd,) = stack.recorded(1, 'a"b\n')
     assert odd["scheduled"] is None and odd["state"] == "success"
+
+
+def test_a_stray_file_beside_the_records_keeps_up_nobody(stack: Any) -> None:
+    stray = Path(stack.env["WARREN_DATA_DIR"]) / "records" / "notes.txt"
+    stray.parent.mkdir(parents=True, exist_ok=True)
+    stray.write_text("mine")
+    os.utime(stray, (0, 0))  # older than a folder that a worker has only just made
+    stack.worker("fast")
+    sent = {stack.send("noop") for _ in range(2)}
+    assert {record["id"] for record in stack.recorded(2)} == sent
+    assert stray.read_text() == "mine"
 
 
 def test_expired_tasks_are_recorded(stack: Any) -> None:
