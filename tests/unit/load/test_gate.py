@@ -1,6 +1,7 @@
 """`warren gate`: exit codes, what is refused, and what is said of an earlier result."""
 
 import json
+import os
 import xml.etree.ElementTree as Xml
 from pathlib import Path
 
@@ -61,6 +62,21 @@ def test_the_exit_code_tells_met_not_met_and_cannot_tell(result: Path):
     code, said = judged(result, "--slo", "p99.9<1s")
     assert (code, "1,500 tasks are too few: it takes 10,000" in said) == (2, True)
     assert judged(result, "--slo", "p99.9<1s", "--slo", "p99<1ms")[0] == 1
+
+
+def test_without_a_result_the_newest_is_judged_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    code, said = judged("--slo", "lost=0")
+    assert (code, "results: no run in it has a result.json; make one with `warren bench`" in said) == (2, True), said
+    old, new = run(Path("results", "20260101-120000-old")), run(Path("results", "20260102-120000-new"), slower=3)
+    (Path("results", "20260103-120000-faults")).mkdir()  # of another command, without a result
+    os.utime(old / "result.json", (1, 1))
+    code, said = judged("--slo", "p50<15ms")
+    assert (code, said.startswith(f"newest result: {new}\n")) == (1, True), said
+    assert judged(old, "--slo", "p50<15ms")[0] == 0
+    assert judged("--against", old)[0] == 1
+    code, said = judged("--against", new)
+    assert (code, "is the one to compare with" in said) == (2, True), said
 
 
 def test_a_lost_task_fails_the_gate_unless_an_objective_allows_it(made_run):
