@@ -24,16 +24,24 @@ def judged(*words: object) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def run(folder: Path, slower: float = 1.0, rate: float = 100.0, host: dict | None = HERE, **asked: object) -> Path:
+def run(
+    folder: Path,
+    slower: float = 1.0,
+    rate: float = 100.0,
+    host: dict | None = HERE,
+    url: str = "http://127.0.0.1:8080",
+    args: str = "[]",
+    **asked: object,
+) -> Path:
     """1,500 tasks whose execution takes about 10 ms, and the searched rate of 100 a second."""
-    made = MadeRun(folder, rate=rate)
+    made = MadeRun(folder, rate=rate, args=args)
     took = np.random.default_rng(len(folder.name)).lognormal(np.log(0.01 * slower), 0.3, 1500)
     for number, seconds in enumerate(took):
         made.send(f"t{number}", number / rate)
         made.record(f"t{number}", number / rate, finished=number / rate + 0.005 + seconds)
     made.close()
     if host:
-        manifest.write(folder, {"host": host, "stack": {"target": "local"}})
+        manifest.write(folder, {"host": host, "stack": {"target": "local", "url": url}})
     analyse(folder, Asked(made_by="bench", latency_phase="run", **({"rate": 1000.0, "limit": 1040.0} | asked)))
     return folder
 
@@ -153,6 +161,26 @@ def test_different_machines_are_compared_only_on_request_and_never_silently(resu
         assert (code, what in said, "--other-machine" in said) == (2, True, True), said
         code, said = judged(result, "--against", then, "--other-machine")
         assert (code, "of different machines" in said, what in said) == (0, True, True), said
+
+
+def test_tasks_with_other_arguments_are_not_compared(tmp_path: Path):
+    now = run(tmp_path / "now", args="[0.01]")
+    code, said = judged(now, "--against", run(tmp_path / "long", args="[5]"))
+    assert (code, "different arguments: [0.01] now, [5] then" in said) == (2, True), said
+    code, said = judged(now, "--against", run(tmp_path / "same", args="[ 0.010 ]"))
+    assert (code, "arguments" in said) == (0, False), said
+    alone = tmp_path / "earlier.json"
+    alone.write_text((now / "result.json").read_text())
+    code, said = judged(now, "--against", alone)
+    assert (code, "same arguments is not known" in said) == (0, True), said
+
+
+def test_another_front_end_is_said(result: Path, tmp_path: Path):
+    """Machines behind a URL are not known, so that two stacks would pass for one."""
+    code, said = judged(result, "--against", run(tmp_path / "same", url="http://127.0.0.1:20017"))
+    assert (code, "front ends" in said) == (0, False), said
+    code, said = judged(result, "--against", run(tmp_path / "other", url="https://tasks.example.org/"))
+    assert (code, "different front ends (now 127.0.0.1; then tasks.example.org)" in said) == (0, True), said
 
 
 def test_what_was_measured_otherwise_is_not_compared(result: Path, tmp_path: Path):
