@@ -50,7 +50,7 @@ def gate(
 ) -> None:
     """Judge RESULT, a result.json or its run's folder, and tell by the exit code. Without it: the newest in --results.
 
-    An objective is a latency (p50, p90, p99, p99.9, max: p99<500ms), a number or share of tasks (lost, duplicated,
+    An objective is a latency (p50, p90, p95, p99, p99.9, max: p99<500ms), a number or share of tasks (lost, duplicated,
     failed, dead_lettered, revoked, expired, redelivered, refused, unknown: lost=0, failed<0.1%), or the rate
     (rate>=400). Unless there is one for lost tasks, the ledger must balance.
 

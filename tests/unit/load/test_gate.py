@@ -72,6 +72,17 @@ def test_the_exit_code_tells_met_not_met_and_cannot_tell(result: Path):
     assert judged(result, "--slo", "p99.9<1s", "--slo", "p99<1ms")[0] == 1
 
 
+def test_an_older_result_has_no_p95_and_says_so(result: Path):
+    stages = json.loads((result / "result.json").read_text())["latency"]
+    changed(result, latency={name: {k: v for k, v in each.items() if k != "p95"} for name, each in stages.items()})
+    code, said = judged(result, "--slo", "p95<1s", "--slo", "p99<1s")
+    assert (code, "no p95: it was written before there was one" in said, "met          p99<1s" in said) == (
+        2,
+        True,
+        True,
+    )
+
+
 def test_without_a_result_the_newest_is_judged_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     code, said = judged("--slo", "lost=0")
@@ -105,7 +116,7 @@ def test_bad_input_is_refused_with_exit_code_2(result: Path, tmp_path: Path):
         return said
 
     assert "give --slo or --against" in refused(result)
-    assert "'p95' is not known" in refused(result, "--slo", "p95<1s")
+    assert "'p97' is not known" in refused(result, "--slo", "p97<1s")
     assert "does not exist" in refused(tmp_path / "nowhere", "--slo", "lost=0")
     (tmp_path / "empty").mkdir()
     assert "no result.json in it" in refused(tmp_path / "empty", "--slo", "lost=0")
