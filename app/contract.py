@@ -164,7 +164,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")  # once: it may be a pipe
     except OSError as error:
-        why = f"cannot be read ({error.strerror}); name another with --stack or STACK_FILE"
+        why = f"cannot be read ({error.strerror}); name one that can: STACK_FILE, --stack, or the command's argument"
         raise ContractError(path, [Complaint("", why)]) from error
     except UnicodeDecodeError as error:
         raise _not_yaml(path, error) from error

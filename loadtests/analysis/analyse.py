@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from loadtests.analysis import clocks, join, manifest, result, timeline
-from loadtests.analysis.histograms import Latency, latencies
+from loadtests.analysis.histograms import QUANTILES, Latency, latencies
 from loadtests.analysis.ledger import Ledger, ledger
 from loadtests.analysis.result import Interval, LatencyRun, Probe, Result, Throughput
 from loadtests.analysis.self_check import SelfCheck, self_check
@@ -151,7 +151,7 @@ def _latency_run(db: duckdb.DuckDBPyConnection, meta: dict[str, Any], asked: Ask
 
 
 def _withheld(latency: Latency) -> Latency:
-    why = dict.fromkeys(("p50", "p90", "p99", "p999"), "the run is not valid")
+    why = dict.fromkeys(QUANTILES, "the run is not valid")
     return latency.model_copy(update=dict.fromkeys(why) | {"max": None, "mean": None, "reasons": why})
 
 

@@ -14,7 +14,7 @@ LONGEST = 3_600_000_000  # µs
 DIGITS = 3
 # 2 × 10^3 rounded up to a power of two is how many sub-buckets three digits need; half of them carry a doubled range.
 HALF = 10  # log2(2048) - 1
-QUANTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9}
+QUANTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9}
 # A percentile is told when at least this many values lie beyond it; fewer, and it is one slow task's luck.
 BEYOND = 10
 
@@ -24,6 +24,7 @@ class Latency(BaseModel):
 
     p50: float | None
     p90: float | None
+    p95: float | None = Field(None, description="absent from results of before it was told")
     p99: float | None
     p999: float | None
     max: float | None

@@ -66,6 +66,8 @@ def check(options: dict[str, Any]) -> None:
         raise click.UsageError(f"--target {options['target']} takes the front end that is there; leave out --broker")
     if options["app"] and options["target"] != "cloudfoundry":
         raise click.UsageError("--app goes with --target cloudfoundry")
+    if options["broker"] and options["cost"]:
+        raise click.UsageError("--cost asks a front end when the queues are empty; leave out --cost or --broker")
     elsewhere = [f"--{name}" for name in ("url", "broker") if options[name]]
     elsewhere += [f"--target {options['target']}"] if options["target"] != "local" else []
     if options["baseline"] and elsewhere:

@@ -1,5 +1,6 @@
 """Comparisons within one bench: pairs of short runs in turn, on the same machine, in an order drawn from the seed."""
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -10,12 +11,12 @@ from typing import Any, TypeVar
 from loadtests.analysis.interval import ratio
 from loadtests.analysis.join import database, load_kind
 from loadtests.analysis.result import Interval
-from loadtests.bench.locust_run import Load, Phase, run_phase
+from loadtests.bench.locust_run import Load, Phase, PhaseFailed, run_phase
 from loadtests.bench.session import Session
 from loadtests.bench.target import Target
 from loadtests.bench.tutorial import tutorial_stack
 from loadtests.bench.verdict import judge
-from loadtests.generator.front_end import FrontEnd
+from loadtests.generator.front_end import FrontEnd, FrontEndError
 
 SECONDS, WARMUP = 4.0, 1.0
 # Tasks a run of `--cost`: as many as take about 4 s.
@@ -26,15 +27,16 @@ V = TypeVar("V")
 
 
 def compare(session: Session, target: Target, options: dict[str, Any]) -> dict[str, Interval]:
-    """What `--baseline` and `--cost` ask for, by name."""
+    """What `--baseline` and `--cost` ask for, by name. Raises PhaseFailed."""
     found: dict[str, Interval] = {}
     folder = session.results / FOLDER
     repeats, seed = options["repeats"], options["seed"]
     if options["cost"]:
         tasks = max(500, round(COST_SECONDS * session.estimates[0].done)) if session.estimates else 2000
+        front = FrontEnd(target.url, target.token, target.ca)
         arms = {
-            "measured": lambda name: _to_the_end(session, folder, name, tasks, unmeasured=False),
-            "unmeasured": lambda name: _to_the_end(session, folder, name, tasks, unmeasured=True),
+            "measured": lambda name: _to_the_end(session, front, folder, name, tasks, unmeasured=False),
+            "unmeasured": lambda name: _to_the_end(session, front, folder, name, tasks, unmeasured=True),
         }
         one, other = pairs(arms, repeats, seed, session.say, "cost")
         found["measured ÷ unmeasured"] = ratio(one, other, "throughput, HTTP to done")
@@ -76,17 +78,35 @@ def _saturated(session: Session, load: Load, folder: Path, name: str) -> float:
     return judge(folder, name, None).done
 
 
-def _to_the_end(session: Session, folder: Path, name: str, tasks: int, unmeasured: bool) -> float:
+def _to_the_end(session: Session, front: FrontEnd, folder: Path, name: str, tasks: int, unmeasured: bool) -> float:
     """Tasks a second until all are accepted and no queue holds one: known of unmeasured tasks as well."""
     phase = Phase(name, 10 * COST_SECONDS, tasks=tasks, unmeasured=unmeasured)
     run_phase(session.load, phase, folder, f"{session.run}.{name}", session.tick(name))
-    front = FrontEnd(session.load.url, session.load.token)
-    waited = False
-    while any(queue["messages"] for queue in front.queues() if queue["name"] != "dead"):
-        waited = True
-        time.sleep(0.02)
+    try:
+        waited = wait_until_empty(front, session.load.drain)
+    except FrontEndError as error:
+        raise PhaseFailed(f"{name}: {error}") from error
     with database() as db:
         load_kind(db, folder, "sends", name)
         query = "SELECT count(*), min(scheduled), max(answered) FROM sends WHERE outcome = 'accepted'"
         count, begin, end = db.execute(query).fetchone() or (0, 0.0, 1.0)
     return float(count / ((time.time() if waited else end) - begin))
+
+
+def wait_until_empty(front: FrontEnd, patience: float) -> bool:
+    """Until no queue but that of dead letters holds a message; whether there was any to wait for.
+
+    Raises FrontEndError, also when their number has not fallen for `patience` seconds.
+    """
+    least, since, waited = math.inf, time.monotonic(), False
+    while held := sum(queue["messages"] for queue in front.queues() if queue["name"] != "dead"):
+        waited, now = True, time.monotonic()
+        if held < least:
+            least, since = held, now
+        elif now - since > patience:
+            raise FrontEndError(
+                f"the queues still hold {held:,} messages, and no fewer for {patience:g} s (--drain): "
+                "is something else sending, or no worker reading?"
+            )
+        time.sleep(0.02)
+    return waited

@@ -39,11 +39,11 @@ def bench(**options: object) -> None:
 
     \b
     Example: warren bench
-             warren bench --url https://tasks.example.org --scenario mix
-             warren bench --target hosts --inventory inventory/cluster.yml
-             warren bench --target kubernetes --namespace warren
-             warren bench --target cloudfoundry --app warren
-             warren bench --url https://tasks.example.org --task my.task --args '[1, 2]' --rate 50
+             warren bench --task sleep --args '[0.05]' --rate 50 --seconds 30
+             warren bench --url http://127.0.0.1:8080 --scenario mix  # after `warren up`, or any other front end
+             warren bench --target hosts --inventory inventory/lab.yml  # deployed before: docs/hosts.md
+             warren bench --target kubernetes --namespace warren  # deployed before: docs/kubernetes.md
+             warren bench --target cloudfoundry --app warren  # deployed before: docs/cloudfoundry.md
 
     Exit code: 0 a valid result; 1 none; 2 bad input; 3 the ledger does not balance; 130 interrupted.
     """

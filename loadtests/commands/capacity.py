@@ -68,8 +68,9 @@ def plan(**options: object) -> None:
     """How many worker processes a rate takes within objectives, by the model that `warren capacity` fitted.
 
     \b
-    Example: warren plan --rate 100 --slo 'p99<1s'
-             warren plan --rate 100 --slo 'p99<1s' --from results/20260101-120000-abcdef/capacity.json --write
+    Example: warren plan --rate 100 --slo 'p99<1s'  # after `warren capacity`
+             warren plan --rate 100 --slo 'p99<1s' --write  # the same, and into stack.yml
+             warren plan --rate 100 --from results/RUN/capacity.json  # RUN: an earlier run of `warren capacity`
 
     Exit code: 0 planned; 1 no number of workers does it; 2 bad input.
     """

@@ -37,9 +37,9 @@ def compare(**options: object) -> None:
     many runs would have shown is told. A thing compared with itself is called different in at most 1 of 20 comparisons.
 
     \b
-    Example: warren compare stack.yml candidate.yml
-             warren compare https://a.example.org https://b.example.org --rate 100 --repeats 12
-             warren compare --baseline tutorial
+    Example: warren compare --baseline tutorial
+             warren compare stack.yml candidate.yml  # after `cp stack.yml candidate.yml`, and a change to it
+             warren compare https://a.example.org https://b.example.org --rate 100  # front ends that run already
 
     Exit code: 0 B is not seen to be worse; 1 B is worse; 2 bad input; 3 a ledger does not balance; 4 no valid
     comparison; 130 interrupted.

@@ -7,43 +7,34 @@ from pathlib import Path
 from typing import Any
 
 import click
-import requests
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.generator.front_end import FrontEnd, FrontEndError
 from loadtests.local.state import StackState
 
 LOCAL = Path(".warren/local")
-TIMEOUT = 60.0
+TIMEOUT = 60.0  # seconds; many dead letters take a while
 
 
-class FrontEnd:
-    """The front end's `/dead`. Raises click.ClickException (exit code 1) with what to do."""
-
-    def __init__(self, url: str, token: str | None) -> None:
-        self.url = url.rstrip("/")
-        self._session = requests.Session()
-        self._session.trust_env = False  # a proxy or a .netrc would come between
-        if token:
-            self._session.headers["Authorization"] = f"Bearer {token}"
-
-    def ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        try:
-            answer = self._session.request(method, f"{self.url}{path}", timeout=TIMEOUT, **more)
-            body: dict[str, Any] = answer.json()
-        except (requests.RequestException, ValueError) as error:
-            raise click.ClickException(f"{self.url} does not answer as a Warren front end: {error}") from error
-        if not answer.ok:
-            hint = "; give the token with --token or WARREN_TOKEN" if answer.status_code == 401 else ""
-            raise click.ClickException(f"{body.get('detail', answer.text)}{hint}")
-        return body
+def _ask(front: FrontEnd, method: str, path: str, **more: Any) -> dict[str, Any]:
+    """Raises click.ClickException (exit code 1) with what to do."""
+    try:
+        return front.ask(method, path, TIMEOUT, **more)
+    except FrontEndError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @click.group()
 @click.option("--url", envvar="WARREN_URL", help="The front end. Without it: the local stack that `warren up` started.")
-@click.option("--token", envvar="WARREN_TOKEN", help="Its token, if it has one.")
+@click.option("--token", envvar="WARREN_TOKEN", default="", help="Its token, if it has one.")
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False),
+    help="With --url https://…: a file of certificates to trust.",
+)
 @click.pass_context
-def dead(context: click.Context, url: str | None, token: str | None) -> None:
+def dead(context: click.Context, url: str | None, token: str, ca: str | None) -> None:
     """Dead letters: messages that were rejected, or redelivered too often."""
     if url is None:
         state = StackState.read(LOCAL)
@@ -51,8 +42,8 @@ def dead(context: click.Context, url: str | None, token: str | None) -> None:
             raise click.UsageError(
                 "no local stack is running; start one with `warren up`, or name a front end by --url"
             )
-        url, token = state.url, token or state.token
-    context.obj = FrontEnd(url, token)
+        url, token = state.url, token or state.token or ""
+    context.obj = FrontEnd(url, token, ca or "")
 
 
 def filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -74,7 +65,7 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.pass_obj
 def list_(front: FrontEnd, limit: int, as_json: bool, **chosen: str | None) -> None:
     """List them, oldest first. Takes nothing away."""
-    body = front.ask("GET", "/dead", params=_given(chosen) | {"limit": limit})
+    body = _ask(front, "GET", "/dead", params=_given(chosen) | {"limit": limit})
     if as_json:
         click.echo(json.dumps(body, indent=1))
         return
@@ -94,7 +85,7 @@ def list_(front: FrontEnd, limit: int, as_json: bool, **chosen: str | None) -> N
 @click.pass_obj
 def show(front: FrontEnd, id_: str) -> None:
     """All that is known of one: headers and body."""
-    click.echo(json.dumps(front.ask("GET", f"/dead/{id_}"), indent=1))
+    click.echo(json.dumps(_ask(front, "GET", f"/dead/{id_}"), indent=1))
 
 
 @dead.command()
@@ -139,14 +130,14 @@ def _settle(front: FrontEnd, method: str, path: str, choice: dict[str, Any], don
     """One request does what it has time for; go on with the rest, but never with what died only meanwhile."""
     total, failed = 0, []
     try:
-        outcome = front.ask(method, path, json=choice)
+        outcome = _ask(front, method, path, json=choice)
         while True:
             total += outcome["done"]
             failed += outcome["failed"]
             if not outcome["done"] or not outcome["remaining"]:
                 break
             click.echo(f"{total} {done_to}, {outcome['remaining']} to go", err=True)
-            outcome = front.ask(method, path, json=choice | {"limit": outcome["remaining"]})
+            outcome = _ask(front, method, path, json=choice | {"limit": outcome["remaining"]})
     except KeyboardInterrupt:
         click.echo(f"{total} surely {done_to}; the others are dead letters still, or on their way", err=True)
         raise

@@ -31,10 +31,10 @@ def faults(**options: object) -> None:
     \b
     Example: warren faults --short
              warren faults --only worker-kill --only broker-restart --rate 100
-             warren faults my-faults.yml --results results/faults
+             warren faults loadtests/faults/schedule.yml --results results/faults  # or a schedule of your own
              warren faults --nightly
-             warren faults --target hosts --inventory inventory/lab.yml --only broker-kill
-             warren faults --target kubernetes --namespace warren --yes-break-it
+             warren faults --target hosts --inventory inventory/lab.yml --only broker-kill  # deployed: docs/hosts.md
+             warren faults --target kubernetes --namespace warren --yes-break-it  # deployed: docs/kubernetes.md
 
     Exit code: 0 all went as it should; 1 a fault did not come, or its run is not valid; 2 bad input; 3 a ledger does
     not balance; 130 interrupted.

@@ -7,6 +7,7 @@ import click
 from loadtests.analysis import result as results_file
 from loadtests.analysis.join import BadResults
 from loadtests.analysis.result import Result
+from loadtests.commands import options as shared
 from loadtests.gate import against, junit, slo
 from loadtests.gate.slo import Objective, Outcome, Verdict
 
@@ -23,7 +24,7 @@ def objectives_of(_context: click.Context, _parameter: click.Parameter, texts: t
 
 
 @click.command()
-@click.argument("result", type=click.Path(exists=True, path_type=Path))
+@click.argument("result", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--slo", "objectives", multiple=True, callback=objectives_of, metavar="OBJECTIVE", help="May be repeated."
 )
@@ -37,23 +38,25 @@ def objectives_of(_context: click.Context, _parameter: click.Parameter, texts: t
 )
 @click.option("--other-machine", is_flag=True, help="With --against: compare although the machines differ, and say so.")
 @click.option("--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML as well.")
+@shared.results
 def gate(
-    result: Path,
+    result: Path | None,
     objectives: list[Objective],
     earlier: Path | None,
     tolerance: float,
     other_machine: bool,
     junit_file: Path | None,
+    results: Path,
 ) -> None:
-    """Judge RESULT, a result.json or its run's folder, and tell by the exit code.
+    """Judge RESULT, a result.json or its run's folder, and tell by the exit code. Without it: the newest in --results.
 
-    An objective is a latency (p50, p90, p99, p99.9, max: p99<500ms), a number or share of tasks (lost, duplicated,
+    An objective is a latency (p50, p90, p95, p99, p99.9, max: p99<500ms), a number or share of tasks (lost, duplicated,
     failed, dead_lettered, revoked, expired, redelivered, refused, unknown: lost=0, failed<0.1%), or the rate
     (rate>=400). Unless there is one for lost tasks, the ledger must balance.
 
     \b
-    Example: warren gate results/20260101-120000-abcdef --slo 'p99<500ms' --slo lost=0 --slo 'rate>=400'
-             warren gate result.json --against earlier.json --tolerance 15 --junit gate.xml
+    Example: warren gate --slo 'p99<500ms' --slo lost=0 --slo 'rate>=40'  # after `warren bench`
+             warren gate --against results/RUN --tolerance 15 --junit gate.xml  # RUN: an earlier `warren bench`
 
     Exit code: 0 all met; 1 something is not met, or the run is not valid; 2 bad input, or an objective of which the run
     can say nothing (too few tasks for the percentile).
@@ -61,6 +64,11 @@ def gate(
     if not objectives and not earlier:
         raise click.UsageError("nothing to judge by; give --slo or --against")
     try:
+        if result is None:
+            result = newest(results)
+            click.echo(f"newest result: {result}")
+            if earlier and _folder(earlier).resolve() == result.resolve():
+                raise BadResults(f"{result} is the one to compare with; run `warren bench` again, or name a RESULT")
         found = _read(result)
         verdicts = [slo.judge(objective, found) for objective in objectives]
         if not any(objective.name in slo.LOST for objective in objectives):
@@ -90,6 +98,14 @@ def _code(verdicts: list[Verdict]) -> int:
     if Outcome.NOT_MET in outcomes:
         return NOT_MET
     return BAD_INPUT if Outcome.CANNOT_TELL in outcomes else OK
+
+
+def newest(results: Path) -> Path:
+    """The folder of the latest run that has a result. Raises BadResults."""
+    found = sorted(results.glob(f"*/{results_file.FILE}"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise BadResults(f"{results}: no run in it has a {results_file.FILE}; make one with `warren bench`")
+    return found[-1].parent
 
 
 def _read(path: Path) -> Result:

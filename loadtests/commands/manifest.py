@@ -58,7 +58,7 @@ def manifest(
 
     \b
     Example: warren manifest --route warren.apps.example.org --output manifest.yml
-             warren manifest --check manifest.yml
+             warren manifest --check manifest.yml  # after the line above
 
     Exit code: 0; 1 the manifest given to --check does not fit stack.yml; 2 bad input, and nothing was written.
     """

@@ -36,7 +36,7 @@ def selfcheck(list_them: bool, **options: object) -> None:
     \b
     Example: warren selfcheck --short
              warren selfcheck --only stall --only saturated
-             warren selfcheck --need-all
+             warren selfcheck --need-all  # after `make tools ARGS='vegeta perf-test'`
 
     Exit code: 0 no check failed; 1 one did; 2 bad input; 130 interrupted.
     """

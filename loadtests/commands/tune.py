@@ -77,7 +77,7 @@ def tune(**options: object) -> None:
              warren tune --task sleep --args '[0.05]' --budget 20m --slo 'p99<500ms'
              warren tune --axis kind=solo,threads --axis prefetch=8,64,256
              warren tune --matrix --budget 25m --markdown docs/tuning.md
-             warren tune --from results/20260101-120000-abcdef --write
+             warren tune --from results/RUN --write  # RUN: as `warren tune` named it
 
     Exit code: 0 settings were chosen, or what is there stays; 1 nothing was told; 2 bad input; 3 safe settings lost
     tasks; 130 interrupted.

@@ -19,7 +19,7 @@ class Recovery(_Part):
     """Seconds from the fault's begin; null where the run ended before, or says nothing: see `reasons`."""
 
     first_success: float | None = Field(description="until a task that was due after the begin was done")
-    usual: float | None = Field(description="p99 of scheduled → finished before the fault, in seconds")
+    usual: float | None = Field(description="p90 of scheduled → finished before the fault, in seconds")
     back: float | None = Field(
         description="until nine in ten of a second's tasks took that long, or hardly longer; 0: it never was worse"
     )

@@ -15,7 +15,8 @@ from loadtests.faults.document import Order, Recovery, Twice
 OVERTAKEN = 1.0
 # Latency is back when so many seconds in a row are as usual; one good second may be luck.
 STEADY = 3
-# Of the tasks due in one second, the share that must be as quick as usual.
+# Of the tasks due in one second, the share that must be as quick as that share was before. The load before a fault has
+# tasks enough for this percentile (100), not for a p99 (1,000): one slow task would make slow ones usual.
 SHARE = 0.9
 # Seconds more than usual that are still usual: a busy machine's own noise.
 SLACK = 0.1
@@ -35,8 +36,8 @@ def recovery(results: Path, began: float, ended: float) -> Recovery:
         )
         (usual,) = _one(
             db,
-            """SELECT quantile_cont(finished - scheduled, 0.99) FROM tasks
-               WHERE NOT warmup AND finished IS NOT NULL AND scheduled < $1 AND finished < $1""",
+            f"""SELECT quantile_cont(finished - scheduled, {SHARE}) FROM tasks
+               WHERE NOT warmup AND finished IS NOT NULL AND scheduled < $1 AND finished < $1""",  # noqa: S608
             [began],
         )
         back = None if usual is None else _back(_seconds(db, began, usual), ended - began)

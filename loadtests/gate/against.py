@@ -4,11 +4,13 @@ Worse is what changed by more than the tolerance, with an interval that leaves o
 varied within the two runs; how far two runs of the very same thing lie apart takes repeated runs: `warren compare`.
 """
 
+import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
-from loadtests.analysis import manifest
+from loadtests.analysis import join, manifest
 from loadtests.analysis.interval import CONFIDENCE
 from loadtests.analysis.join import BadResults
 from loadtests.analysis.result import Result
@@ -29,6 +31,27 @@ def comparable(now: Result, then: Result, folders: tuple[Path, Path], other_mach
         raise BadResults(f"run {then.run}, to compare with, is not valid: {'; '.join(then.reasons)}")
     if now.scenario != then.scenario:
         raise BadResults(f"the runs sent different things: {now.scenario} now, {then.scenario} then")
+    return [*_same_arguments(folders), *_same_machines(now, then, folders, other_machine), *_same_stack(folders)]
+
+
+def _same_arguments(folders: tuple[Path, Path]) -> list[str]:
+    ours, theirs = map(_arguments, folders)
+    if ours is None or theirs is None:
+        return ["whether both gave their tasks the same arguments is not known: a run has no parts/*/phase.json"]
+    if ours != theirs:
+        raise BadResults(f"the runs gave their tasks different arguments: {ours} now, {theirs} then")
+    return []
+
+
+def _arguments(folder: Path) -> str | None:
+    """What --args was, written one way. None: nobody wrote it down."""
+    try:
+        return json.dumps(json.loads(join.phases(folder)[-1]["args"]), sort_keys=True)
+    except (BadResults, KeyError, TypeError, ValueError):
+        return None
+
+
+def _same_machines(now: Result, then: Result, folders: tuple[Path, Path], other_machine: bool) -> list[str]:
     here, there = (
         each.machines or manifest.machines(manifest.read(folder))
         for each, folder in zip((now, then), folders, strict=True)
@@ -42,6 +65,14 @@ def comparable(now: Result, then: Result, folders: tuple[Path, Path], other_mach
             "Measure both on one, or say --other-machine"
         )
     return [f"the runs are of different machines ({told}): the difference may be theirs"]
+
+
+def _same_stack(folders: tuple[Path, Path]) -> list[str]:
+    """Of a front end by its URL nobody knows the machines: another host may be another stack on others."""
+    here, there = (urlsplit((manifest.read(each).get("stack") or {}).get("url") or "").hostname for each in folders)
+    if here == there:
+        return []
+    return [f"the runs are of different front ends (now {here or 'unknown'}; then {there or 'unknown'})"]
 
 
 def judge(now: Result, then: Result, folders: tuple[Path, Path], tolerance: float) -> tuple[list[Verdict], list[str]]:

@@ -13,7 +13,7 @@ from loadtests.analysis.result import Result
 from loadtests.analysis.stages import HEADLINE, STAGES
 from loadtests.report.terminal import seconds
 
-PERCENTILES = {"p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p999", "max": "max"}
+PERCENTILES = {"p50": "p50", "p90": "p90", "p95": "p95", "p99": "p99", "p99.9": "p999", "max": "max"}
 UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 # Name → which tasks, and of how many. In the ledger's own words, and in those people use.
 COUNTS: dict[str, tuple[Callable[[Ledger], int], str]] = {
@@ -130,7 +130,8 @@ def _latency(objective: Objective, found: Latency | None) -> Verdict:
     key = PERCENTILES[objective.name]
     value: float | None = getattr(found, key)
     if value is None:
-        why = found.reasons.get(key, f"{found.count:,} tasks are too few")
+        older = "it was written before there was one in results; run `warren bench` again"
+        why = found.reasons.get(key, older if found.count else "no task came that far")
         return Verdict(objective.text, Outcome.CANNOT_TELL, f"no {objective.name}: {why}")
     reason = f"{objective.name} of {objective.stage} was {seconds(value)} over {found.count:,} tasks"
     return Verdict(objective.text, _outcome(objective, value), reason)

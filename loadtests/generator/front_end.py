@@ -1,4 +1,4 @@
-"""What the generator reads from the front end: records of tasks, dead letters, queue depths."""
+"""A front end as those ask it who measure it or look after it: records of tasks, dead letters, queue depths."""
 
 import time
 from pathlib import Path
@@ -34,8 +34,12 @@ class FrontEnd:
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
         """The JSON object at `path`. Raises FrontEndError."""
+        return self.ask("GET", path, params=params)
+
+    def ask(self, method: str, path: str, timeout: float = TIMEOUT, **more: Any) -> dict[str, Any]:
+        """The JSON object that answers; `more`: as requests has it, such as `json`. Raises FrontEndError."""
         try:
-            response = self._session.get(f"{self.url}{path}", params=params, timeout=TIMEOUT)
+            response = self._session.request(method, f"{self.url}{path}", timeout=timeout, **more)
         except (requests.ConnectionError, requests.Timeout) as error:
             raise FrontEndError(f"{self.url} does not answer: {_reason(error)}") from error
         except requests.RequestException as error:
@@ -45,7 +49,7 @@ class FrontEnd:
             text = f"{self.url} refused the token (status {status}); give it with --token or WARREN_TOKEN"
             raise FrontEndError(text, permanent=True, status=status)
         if status != 200:
-            text = f"{self.url}{path}: status {status}: {response.text[:300]}"
+            text = f"{self.url}{path}: status {status}: {_detail(response)}"
             raise FrontEndError(text, status in (404, 405, 422), status)
         try:
             body = response.json()
@@ -79,6 +83,15 @@ class FrontEnd:
         """Depth and consumers of each queue."""
         found: list[dict[str, Any]] = self.get("/queues").get("queues", [])
         return found
+
+
+def _detail(response: requests.Response) -> str:
+    """What it says of an error: the detail of a problem document, or the text of whoever spoke instead."""
+    try:
+        body = response.json()
+    except requests.JSONDecodeError:
+        body = None
+    return str((isinstance(body, dict) and body.get("detail")) or response.text[:300])
 
 
 def _reason(error: Exception) -> str:

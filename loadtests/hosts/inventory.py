@@ -17,6 +17,7 @@ from loadtests.commands.check import for_programs
 
 ROOT = Path(__file__).parents[2]
 WEB_PORT = 8080  # the web role's default
+TIMEOUT = 120.0  # seconds that Ansible may take to read it
 
 # Variables by the names we use for them, asked for in one go. Ansible templates them on this machine; no host is asked.
 _CONNECTION = {
@@ -137,10 +138,16 @@ def _ask(inventory: str, variables: dict[str, str], more: dict[str, Any] | None 
     }
     named = ["-i", inventory] if inventory else []
     command = [str(program), "all", *named, "--playbook-dir", str(ROOT / "ansible"), "-e", json.dumps(more or {})]
-    done = subprocess.run(
-        [*command, "-m", "ansible.builtin.debug", "-a", f"msg={{{{ {{ {wanted} }} }}}}"],
-        capture_output=True, text=True, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, timeout=120,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [*command, "-m", "ansible.builtin.debug", "-a", f"msg={{{{ {{ {wanted} }} }}}}"],
+            capture_output=True, text=True, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, timeout=TIMEOUT,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:  # its text has the whole command, secrets too
+        raise BadInventory(
+            f"{inventory or 'ansible.cfg'}: Ansible did not read it within {TIMEOUT:g} s; "
+            "does it look things up elsewhere (a dynamic inventory, a lookup, a vault)?"
+        ) from None
     try:
         plays = json.loads(done.stdout)["plays"]
     except ValueError:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
-
 from app.contract import Contract
 from loadtests import interrupt
 from loadtests.generator.front_end import FrontEnd, FrontEndError
@@ -77,9 +75,10 @@ def _not_running(supervisor: Supervisor) -> str | None:
 
 def _web_ready(state: StackState) -> bool:
     try:
-        return requests.get(f"{state.url}/readyz", timeout=2).status_code == 200
-    except requests.RequestException:
+        FrontEnd(state.url, state.token or "").get("/readyz")
+    except FrontEndError:
         return False
+    return True
 
 
 def _consumers_missing(state: StackState, contract: Contract) -> str | None:

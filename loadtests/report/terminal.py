@@ -9,6 +9,7 @@ from loadtests.analysis.clocks import doubtful
 from loadtests.analysis.result import Interval, Result
 from loadtests.analysis.stages import STAGES
 
+# With another percentile, p95, a line would not fit into 80 columns; the report has it.
 SHOWN = ("p50", "p90", "p99", "p999")
 
 

@@ -24,6 +24,17 @@ def test_a_port_is_free_until_somebody_listens(taken: int) -> None:
     assert all(is_free(port) for port in free_ports(3))
 
 
+def test_a_port_is_judged_on_the_host_that_is_meant() -> None:
+    try:
+        server = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with server:
+        port = server.getsockname()[1]
+        assert [is_free(port, host) for host in ("::1", "[::1]")] == [False, False]
+    assert is_free(port, "::1") and is_free(port, "[::1]")
+
+
 def test_free_ports_are_different_and_outside_the_range_of_outgoing_connections() -> None:
     found = free_ports(50)
     assert len(set(found)) == 50

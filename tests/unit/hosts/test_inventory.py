@@ -61,3 +61,9 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, root: Path) -> None:
         read(inventory(tmp_path, INVENTORY.replace("{{ site }}", "{{ nowhere_to_be_found }}"), root))
     with pytest.raises(BadInventory, match="names no host"):
         read(inventory(tmp_path, "all: {hosts: {}}", root))
+
+
+def test_an_inventory_that_takes_too_long_is_said(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loadtests.hosts.inventory.TIMEOUT", 0.01)
+    with pytest.raises(BadInventory, match="Ansible did not read it within"):
+        read(inventory(tmp_path, INVENTORY, root))

@@ -60,6 +60,18 @@ def test_what_was_refused_counts_as_slow(made_run):
     assert found.first_success == pytest.approx(3.056)
 
 
+def test_one_slow_task_before_the_fault_does_not_make_slow_ones_usual(made_run):
+    made = made_run()
+    made.send("slow", 1.0)
+    made.record("slow", 1.0, finished=3.0)
+    steady(made, 0, 5)
+    steady(made, 5, 9, took=0.8)
+    steady(made, 9, 14)
+    results, _ = joined(made)
+    found = outcome.recovery(results, FAULT, FAULT + 2)
+    assert (found.usual, found.back) == (pytest.approx(0.006, abs=1e-5), 4.0)
+
+
 def test_latency_that_never_was_worse_needs_no_way_back(made_run):
     made = made_run()
     steady(made, 0, 14)

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from loadtests.commands.faults import faults
 from loadtests.faults import schedule
+from loadtests.faults.local_hands import CANNOT
 from loadtests.faults.schedule import KINDS, LASTING, NIGHTLY, SHORT, BadSchedule
 
 HEAD = "version: 1\nrate: 60\nbefore: 8s\nafter: 15s\n"
@@ -47,7 +48,7 @@ def test_every_complaint_is_told_at_once_in_the_order_of_the_lines():
 
 def test_the_shipped_schedule_can_be_read_and_names_all_that_local_hands_can_do():
     shipped = schedule.read(schedule.DEFAULT)
-    assert {fault.do for fault in shipped.faults.values()} == set(KINDS) - {"cut", "slow-link", "web-restart"}
+    assert {fault.do for fault in shipped.faults.values()} == set(KINDS) - set(CANNOT)
 
 
 def test_the_one_for_deployed_stacks_names_all_there_is():

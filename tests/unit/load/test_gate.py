@@ -1,6 +1,7 @@
 """`warren gate`: exit codes, what is refused, and what is said of an earlier result."""
 
 import json
+import os
 import xml.etree.ElementTree as Xml
 from pathlib import Path
 
@@ -23,16 +24,24 @@ def judged(*words: object) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def run(folder: Path, slower: float = 1.0, rate: float = 100.0, host: dict | None = HERE, **asked: object) -> Path:
+def run(
+    folder: Path,
+    slower: float = 1.0,
+    rate: float = 100.0,
+    host: dict | None = HERE,
+    url: str = "http://127.0.0.1:8080",
+    args: str = "[]",
+    **asked: object,
+) -> Path:
     """1,500 tasks whose execution takes about 10 ms, and the searched rate of 100 a second."""
-    made = MadeRun(folder, rate=rate)
+    made = MadeRun(folder, rate=rate, args=args)
     took = np.random.default_rng(len(folder.name)).lognormal(np.log(0.01 * slower), 0.3, 1500)
     for number, seconds in enumerate(took):
         made.send(f"t{number}", number / rate)
         made.record(f"t{number}", number / rate, finished=number / rate + 0.005 + seconds)
     made.close()
     if host:
-        manifest.write(folder, {"host": host, "stack": {"target": "local"}})
+        manifest.write(folder, {"host": host, "stack": {"target": "local", "url": url}})
     analyse(folder, Asked(made_by="bench", latency_phase="run", **({"rate": 1000.0, "limit": 1040.0} | asked)))
     return folder
 
@@ -63,6 +72,32 @@ def test_the_exit_code_tells_met_not_met_and_cannot_tell(result: Path):
     assert judged(result, "--slo", "p99.9<1s", "--slo", "p99<1ms")[0] == 1
 
 
+def test_an_older_result_has_no_p95_and_says_so(result: Path):
+    stages = json.loads((result / "result.json").read_text())["latency"]
+    changed(result, latency={name: {k: v for k, v in each.items() if k != "p95"} for name, each in stages.items()})
+    code, said = judged(result, "--slo", "p95<1s", "--slo", "p99<1s")
+    assert (code, "no p95: it was written before there was one" in said, "met          p99<1s" in said) == (
+        2,
+        True,
+        True,
+    )
+
+
+def test_without_a_result_the_newest_is_judged_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    code, said = judged("--slo", "lost=0")
+    assert (code, "results: no run in it has a result.json; make one with `warren bench`" in said) == (2, True), said
+    old, new = run(Path("results", "20260101-120000-old")), run(Path("results", "20260102-120000-new"), slower=3)
+    (Path("results", "20260103-120000-faults")).mkdir()  # of another command, without a result
+    os.utime(old / "result.json", (1, 1))
+    code, said = judged("--slo", "p50<15ms")
+    assert (code, said.startswith(f"newest result: {new}\n")) == (1, True), said
+    assert judged(old, "--slo", "p50<15ms")[0] == 0
+    assert judged("--against", old)[0] == 1
+    code, said = judged("--against", new)
+    assert (code, "is the one to compare with" in said) == (2, True), said
+
+
 def test_a_lost_task_fails_the_gate_unless_an_objective_allows_it(made_run):
     made = made_run()
     made.tasks(1500)
@@ -81,7 +116,7 @@ def test_bad_input_is_refused_with_exit_code_2(result: Path, tmp_path: Path):
         return said
 
     assert "give --slo or --against" in refused(result)
-    assert "'p95' is not known" in refused(result, "--slo", "p95<1s")
+    assert "'p97' is not known" in refused(result, "--slo", "p97<1s")
     assert "does not exist" in refused(tmp_path / "nowhere", "--slo", "lost=0")
     (tmp_path / "empty").mkdir()
     assert "no result.json in it" in refused(tmp_path / "empty", "--slo", "lost=0")
@@ -137,6 +172,26 @@ def test_different_machines_are_compared_only_on_request_and_never_silently(resu
         assert (code, what in said, "--other-machine" in said) == (2, True, True), said
         code, said = judged(result, "--against", then, "--other-machine")
         assert (code, "of different machines" in said, what in said) == (0, True, True), said
+
+
+def test_tasks_with_other_arguments_are_not_compared(tmp_path: Path):
+    now = run(tmp_path / "now", args="[0.01]")
+    code, said = judged(now, "--against", run(tmp_path / "long", args="[5]"))
+    assert (code, "different arguments: [0.01] now, [5] then" in said) == (2, True), said
+    code, said = judged(now, "--against", run(tmp_path / "same", args="[ 0.010 ]"))
+    assert (code, "arguments" in said) == (0, False), said
+    alone = tmp_path / "earlier.json"
+    alone.write_text((now / "result.json").read_text())
+    code, said = judged(now, "--against", alone)
+    assert (code, "same arguments is not known" in said) == (0, True), said
+
+
+def test_another_front_end_is_said(result: Path, tmp_path: Path):
+    """Machines behind a URL are not known, so that two stacks would pass for one."""
+    code, said = judged(result, "--against", run(tmp_path / "same", url="http://127.0.0.1:20017"))
+    assert (code, "front ends" in said) == (0, False), said
+    code, said = judged(result, "--against", run(tmp_path / "other", url="https://tasks.example.org/"))
+    assert (code, "different front ends (now 127.0.0.1; then tasks.example.org)" in said) == (0, True), said
 
 
 def test_what_was_measured_otherwise_is_not_compared(result: Path, tmp_path: Path):

@@ -37,8 +37,25 @@ def test_every_objective_is_understood(page: str):
         parse(text)
 
 
+def pipelines(page: str) -> list[dict]:
+    return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+
+
+def test_the_pipelines_compare_two_checkouts_each_with_its_own_code(page: str):
+    """Two contracts would both run on the code of one checkout, and a regression of the code would show nowhere."""
+    actions, gitlab = pipelines(page)
+    steps = actions["jobs"]["load"]["steps"]
+    github = [f"cd {step.get('working-directory', '.')} && {step['run']}" for step in steps if "run" in step]
+    for script in ("\n".join(github), "\n".join(gitlab["load"]["script"] + gitlab["load"]["after_script"])):
+        then, now = re.findall(r"warren compare http://127\.0\.0\.1:(\d+) http://127\.0\.0\.1:(\d+)", script)[0]
+        assert re.search(rf"cd base && \S+/warren up --port {then}", script)
+        assert re.search(rf"(?<!cd base && )\.venv/bin/warren up --port {now}", script)
+        assert len(re.findall(r"warren down", script)) == 2
+        assert "make setup && make -C base setup" in script
+
+
 def test_the_pipelines_are_yaml(page: str):
-    actions, gitlab = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    actions, gitlab = pipelines(page)
     assert any("warren gate" in step.get("run", "") for step in actions["jobs"]["load"]["steps"])
     assert any("warren gate" in line for line in gitlab["load"]["script"])
     assert gitlab["load"]["artifacts"]["reports"] == {"junit": "gate.xml"}

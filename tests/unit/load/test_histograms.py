@@ -20,6 +20,7 @@ def test_percentiles_are_those_of_the_sorted_list(made_run):
     assert found.count == 10_000
     assert found.p50 == pytest.approx(5.0, rel=2e-3)
     assert found.p90 == pytest.approx(9.0, rel=2e-3)
+    assert found.p95 == pytest.approx(9.5, rel=2e-3)
     assert found.p99 == pytest.approx(9.9, rel=2e-3)
     assert found.p999 == pytest.approx(9.99, rel=2e-3)
     assert found.max == pytest.approx(10.0)
@@ -49,10 +50,12 @@ def test_a_stall_of_two_seconds_shows_in_full(made_run):
     assert result.self_check.waited == 200
 
 
-@pytest.mark.parametrize(("count", "told"), [(19, []), (20, ["p50"]), (1000, ["p50", "p90", "p99"])])
+@pytest.mark.parametrize(
+    ("count", "told"), [(19, []), (20, ["p50"]), (200, ["p50", "p90", "p95"]), (1000, ["p50", "p90", "p95", "p99"])]
+)
 def test_too_few_tasks_give_no_percentile_but_a_reason(made_run, count: int, told: list[str]):
     found = latencies(made_run(), [0.01] * count).latency["scheduled_to_finished"]
-    for name in ("p50", "p90", "p99", "p999"):
+    for name in ("p50", "p90", "p95", "p99", "p999"):
         assert (getattr(found, name) is not None) == (name in told)
         assert (name in found.reasons) == (name not in told)
     assert "it takes 10,000" in found.reasons["p999"]

@@ -21,7 +21,7 @@ def assert_saturated(result, why: str) -> None:
     assert result.reasons[0].startswith("generator saturated: ")
     assert why in result.reasons[0]
     assert result.throughput.rate is None
-    assert all(each.p50 is each.p99 is each.max is None for each in result.latency.values())
+    assert all(each.p50 is each.p95 is each.p99 is each.max is None for each in result.latency.values())
     assert result.ledger.finished == 2000  # counts are counts
 
 
