@@ -24,6 +24,10 @@ BACKENDS = {
     "redis": "app.result_backends:RedisBackend",
     "rediss": "app.result_backends:RedisBackend",
 }
+# What our own Valkey does when its memory is full. Every result has a time to live, so those that would expire next
+# make room. Refusing new ones (noeviction) would stop the workers for the sake of old answers; and who was read last
+# (lru) tells less, as most results are read once, as soon as they are there. The hosts' role `results` says the same.
+EVICTION = "volatile-ttl"
 # Seconds that a writer waits for another process's turn in SQLite.
 SQLITE_BUSY = 10.0
 # A waiting reader asks again after this long, and then ever more slowly up to the second value.
