@@ -20,6 +20,8 @@ from app.contract import Contract
 TASKS, PLAIN, DEAD, RECORDS = "tasks", "plain", "dead", "records"
 # An exclusive queue that whoever works on the dead letters holds meanwhile.
 DEAD_LOCK = "dead.lock"
+# And one that the beat which sends holds.
+BEAT_LOCK = "beat.lock"
 EXCHANGES = {DEAD: "direct", RECORDS: "direct", PLAIN: "direct", TASKS: "topic"}
 
 # Records are read within minutes; a stream drops whole segments of this size once the limit is passed.
@@ -84,7 +86,7 @@ def policies(contract: Contract, version: tuple[int, ...]) -> list[dict[str, Any
     The consumer timeout is a policy from 3.12 on; before that `rabbitmq_conf` says it for the whole node.
     """
     timeout = {"consumer-timeout": round(contract.broker.consumer_timeout * 1000)} if version >= (3, 12) else {}
-    work = "|".join(["plain", *contract.queues])
+    work = "|".join([PLAIN, *contract.queues])
     entries = [_policy("work", f"^({work})$", {"delivery-limit": contract.broker.delivery_limit} | timeout)]
     if version >= (4,):
         entries.append(_policy("dead-letters", f"^{DEAD}$", {"delivery-limit": -1}))
