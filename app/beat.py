@@ -21,6 +21,7 @@ from pika.exceptions import (
 )
 
 from app.broker.address import resolve_broker
+from app.broker.topology import BEAT_LOCK
 from app.broker.url import BrokerAddress
 from app.celery_app import create_app
 from app.contract import Contract, load_contract
@@ -29,7 +30,6 @@ from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
-LOCK = "beat.lock"
 RESOURCE_LOCKED = 405
 RETRY_EVERY = 2.0  # seconds
 # The loop turns this often, to be seen alive, however rare the tasks are.
@@ -52,7 +52,7 @@ class BeatLock:
         """Take the lock. Raises BeatRuns, or AMQPError and OSError when the broker cannot be reached."""
         connection = pika.BlockingConnection(self._parameters)
         try:
-            connection.channel().queue_declare(LOCK, exclusive=True, auto_delete=True)
+            connection.channel().queue_declare(BEAT_LOCK, exclusive=True, auto_delete=True)
         except ChannelClosedByBroker as error:
             connection.close()
             if error.reply_code == RESOURCE_LOCKED:

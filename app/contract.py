@@ -58,10 +58,14 @@ class Pool(_Part):
     max_tasks: Count | None = None
 
     @property
+    def children_memory(self) -> int:
+        """Bytes that the children of one worker process need when each has grown as far as it may; 0: not limited."""
+        return math.ceil(self.concurrency * (self.max_memory or 0) * CHILD_MARGIN)
+
+    @property
     def memory(self) -> int:
-        """MiB that one worker process needs when each of its children has grown as far as it may."""
-        children = self.concurrency * (self.max_memory or 0) * CHILD_MARGIN / 2**20
-        return math.ceil(WORKER_MEMORY + (children or TASKS_MEMORY))
+        """MiB that one worker process needs, its children among them."""
+        return math.ceil(WORKER_MEMORY + (self.children_memory / 2**20 or TASKS_MEMORY))
 
     @property
     def longest(self) -> float:

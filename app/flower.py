@@ -2,7 +2,6 @@
 command line: processes' arguments can be read by everyone on the host."""
 
 import atexit
-import ipaddress
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ import click
 from app.broker.address import resolve_broker
 from app.celery_app import create_app
 from app.contract import load_contract
+from app.loopback import is_loopback
 from app.service_manager import ready
 from app.settings import Settings, SettingsError
 
@@ -29,7 +29,7 @@ def run_flower() -> int:
     from flower.options import options
     from flower.urls import settings as pages
 
-    options.address, options.port = settings.flower_host, settings.flower_listen_port
+    options.address, options.port = settings.flower_host.strip("[]"), settings.flower_listen_port
     options.basic_auth = [settings.flower_login] if settings.flower_login else []
     server = Flower(capp=app, options=options, **pages)
     try:
@@ -49,18 +49,11 @@ def run_flower() -> int:
 def _judge(settings: Settings) -> None:
     if settings.flower_login and ":" not in settings.flower_login.strip(":"):
         raise SettingsError("FLOWER_BASIC_AUTH: write user:password")
-    if not settings.flower_login and not _is_loopback(settings.flower_host):
+    if not settings.flower_login and not is_loopback(settings.flower_host):
         raise SettingsError(
             f"FLOWER_HOST: {settings.flower_host} can be reached by others, who could then stop workers; set "
             "FLOWER_BASIC_AUTH=user:password or FLOWER_BASIC_AUTH_FILE, or FLOWER_HOST=127.0.0.1"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _end(_signal: int, _frame: Any) -> None:

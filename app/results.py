@@ -1,7 +1,7 @@
 """Where results are kept, and the state of a task by its id.
 
 SQLite by default (one host), Redis/Valkey or PostgreSQL by URL. `rpc://` too, with its limits: a result reaches only
-the process that sent the task, and is gone when that process ends; so such a process sends by `ResultStore.send`.
+the process that sent the task, and is gone when that process ends; so its tasks name its queue: `ResultStore.reply_to`.
 """
 
 import threading
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery, states
+from celery.exceptions import OperationalError
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import make_url
 
-from app.broker.message import TaskMessage
 from app.contract import Contract
 from app.settings import Settings, SettingsError
 
@@ -24,6 +24,10 @@ BACKENDS = {
     "redis": "app.result_backends:RedisBackend",
     "rediss": "app.result_backends:RedisBackend",
 }
+# What our own Valkey does when its memory is full. Every result has a time to live, so those that would expire next
+# make room. Refusing new ones (noeviction) would stop the workers for the sake of old answers; and who was read last
+# (lru) tells less, as most results are read once, as soon as they are there. The hosts' role `results` says the same.
+EVICTION = "volatile-ttl"
 # Seconds that a writer waits for another process's turn in SQLite.
 SQLITE_BUSY = 10.0
 # A waiting reader asks again after this long, and then ever more slowly up to the second value.
@@ -81,27 +85,22 @@ class ResultStore:
             pause = min(pause * 1.5, SLOWEST_LOOK)
         return found
 
-    def send(self, message: TaskMessage, timeout: float) -> None:
-        """Send a task by Celery itself, its reply addressed to this process. Needed with `rpc://` only."""
+    def reply_to(self, timeout: float) -> str:
+        """With `rpc://` only: the queue to which results must go to be read here. Raises ResultsUnavailable."""
         with self._rpc_lock:
-            reply_to = self._reply_backend().oid if self.rpc else None
-            self._app.send_task(
-                message.task,
-                args=message.args,
-                kwargs=message.kwargs,
-                task_id=message.id,
-                queue=message.queue,
-                countdown=message.countdown,
-                reply_to=reply_to,
-                confirm_timeout=timeout,
-            )
+            try:
+                return str(self._reply_backend(timeout).oid)
+            except (OperationalError, OSError) as error:
+                raise ResultsUnavailable(f"there is no queue for results: {error}") from error
 
-    def _reply_backend(self) -> Any:
+    def _reply_backend(self, timeout: float | None = None) -> Any:
         # Celery keeps a backend, and with it a reply queue, for each thread; here all threads share one.
         if self._rpc_backend is None:
-            self._rpc_backend = self._app._get_backend()
-            with self._app.connection_for_write() as connection:
-                self._rpc_backend.binding(connection.default_channel).declare()
+            backend = self._app._get_backend()
+            with self._app.connection_for_write(connect_timeout=timeout) as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=timeout)
+                backend.binding(connection.default_channel).declare()
+            self._rpc_backend = backend
         return self._rpc_backend
 
 

@@ -51,6 +51,8 @@ class TaskMessage:
     scheduled: float | None = None
     # Celery sets up delayed delivery for quorum queues only; with classic ones a countdown waits in a worker.
     delay_in_broker: bool = True
+    # With `rpc://`: the queue that the result goes to.
+    reply_to: str | None = None
 
     def route(self) -> tuple[str, str]:
         """Exchange and routing key. A countdown of a second or more waits in the broker, not in a worker."""
@@ -82,6 +84,7 @@ class TaskMessage:
             content_type="application/json",
             content_encoding="utf-8",
             correlation_id=self.id,
+            reply_to=self.reply_to,
             delivery_mode=PERSISTENT,
             headers=headers,
         )

@@ -20,6 +20,8 @@ from app.contract import Contract
 
 # An exclusive queue that whoever works on the dead letters holds meanwhile.
 DEAD_LOCK = "dead.lock"
+# And one that the beat which sends holds.
+BEAT_LOCK = "beat.lock"
 EXCHANGES = {DEAD: "direct", RECORDS: "direct", PLAIN: "direct", TASKS: "topic"}
 
 # Records are read within minutes; a stream drops whole segments of this size once the limit is passed.

@@ -11,9 +11,9 @@ from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.broker.url import AddressError, BrokerAddress, parse_url
+from app.loopback import is_loopback
 from app.marketplace.plans import SHIPPED, Offering, load_offering
 from app.settings import SettingsError, read_secret
-from app.web.auth import is_loopback
 
 PREFIX = "WARREN_MARKETPLACE_"
 # Passwords follow from the key; below this many characters it could be guessed.

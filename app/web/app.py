@@ -1,10 +1,10 @@
 """Puts the front end together."""
 
-from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from celery import Celery
 
+from app import __version__
 from app.broker.connection import BrokerUnavailable
 from app.broker.publisher import Publisher
 from app.broker.url import BrokerAddress
@@ -39,7 +39,7 @@ from app.web.signatures import Signatures
 def create_app(settings: Settings, contract: Contract, address: BrokerAddress) -> Api:
     """The Flask application. Nothing is connected yet; the publisher connects at the first use, or by its `start`."""
     celery = create_celery(contract, settings, address)
-    app = Api("app.web", version("warren"))
+    app = Api("app.web", __version__)
     app.secret_key = session_key(settings)
     app.session_interface = PageSessions()
     app.config.update(SESSION_COOKIE_NAME="warren", SESSION_COOKIE_SAMESITE="Lax")

@@ -3,26 +3,18 @@
 import base64
 import binascii
 import hmac
-import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
+from app.loopback import is_loopback
 from app.web.problems import Problem
 
 # Probes carry no token, and tell nothing but whether the process and its broker are there.
 OPEN = frozenset({"/healthz", "/readyz"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach that host name or address."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @lru_cache(maxsize=64)

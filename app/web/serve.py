@@ -12,9 +12,9 @@ import click
 
 from app.broker.address import resolve_broker
 from app.contract import Contract, load_contract
+from app.loopback import is_loopback
 from app.service_manager import ready
 from app.settings import Settings
-from app.web.auth import is_loopback
 from app.web.sessions import session_key
 from app.wsgi import check_port, end_with_parent
 

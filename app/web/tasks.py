@@ -2,15 +2,16 @@
 
 import time
 import uuid
+from dataclasses import replace
 from typing import Annotated, Any
 
-from celery.exceptions import OperationalError
 from flask import Response
 from flask_openapi3 import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.broker.message import TaskMessage
-from app.broker.publisher import Confirmation, FateUnknown, PublishError
+from app.broker.publisher import Confirmation, FateUnknown, NotSent, PublishError
+from app.results import ResultsUnavailable
 from app.web import problems
 from app.web.answers import json_response
 from app.web.api import Strict
@@ -101,20 +102,17 @@ def publish(s: Services, message: TaskMessage) -> Confirmation:
     """Publish and wait for the confirm. Raises Problem 503."""
     try:
         if s.results.rpc:
-            return _publish_for_reply(s, message)
+            message = replace(message, reply_to=_reply_queue(s))
         return s.publisher.publish(message, s.contract.web.publish_timeout)
     except PublishError as error:
         raise not_confirmed(message.id, error) from error
 
 
-def _publish_for_reply(s: Services, message: TaskMessage) -> Confirmation:
-    """Through Celery: with `rpc://` the message has to name this process's reply queue."""
-    before = time.time()
+def _reply_queue(s: Services) -> str:
     try:
-        s.results.send(message, s.contract.web.publish_timeout)
-    except (OperationalError, OSError) as error:
-        raise FateUnknown(str(error)) from error
-    return Confirmation(before, time.time())
+        return s.results.reply_to(s.contract.web.publish_timeout)
+    except ResultsUnavailable as error:
+        raise NotSent(str(error)) from error
 
 
 def accepted(message: TaskMessage, confirmation: Confirmation) -> dict[str, Any]:

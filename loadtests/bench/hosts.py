@@ -21,7 +21,7 @@ def by_inventory(inventory: str, token: str, ca: str, progress: Progress) -> Ite
     except BadInventory as error:
         raise NoTarget(str(error)) from error
     if not deployment.url:
-        raise NoTarget(f"{inventory or 'the inventory'} has no host in the group `web` and no variable warren_url")
+        raise NoTarget(f"{inventory or 'the inventory of ansible.cfg'}: {deployment.no_url}")
     with Remote() as remote:
         progress(f"asking {len(deployment.machines)} hosts what they are")
         try:

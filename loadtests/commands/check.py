@@ -42,9 +42,13 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def for_programs(contract: Contract, broker_version: tuple[int, ...] = (4, 0)) -> dict[str, Any]:
-    """What deployments that cannot import `app` need: the contract in plain units, and the broker's settings."""
+    """What deployments that cannot import `app` need: the contract in plain units, what its pools' children need, and
+    the broker's settings."""
+    plain = contract.model_dump(mode="python")
+    for name, pool in contract.pools.items():
+        plain["pools"][name]["children_memory"] = pool.children_memory
     return {
-        "contract": contract.model_dump(mode="python"),
+        "contract": plain,
         "rabbitmq": {
             "conf": topology.rabbitmq_conf(contract),
             "advanced": topology.advanced_config(contract),

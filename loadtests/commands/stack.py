@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import click
 
 from app.contract import ContractError
+from app.loopback import is_loopback
 from loadtests.commands import options as shared
 from loadtests.local.errors import PortTaken, StackError
 from loadtests.local.follow import follow, tail
@@ -54,7 +54,7 @@ def up(
     management: bool,
 ) -> None:
     """Start the stack in the background and wait until all of it works."""
-    if not token and not _is_loopback(host):
+    if not token and not is_loopback(host):
         raise click.UsageError(f"others can reach {host}: give a token (WARREN_TOKEN=…), or listen on {LOOPBACK}")
     if port is None and is_free(USUAL_PORT, host):
         port = USUAL_PORT
@@ -122,13 +122,6 @@ def progress() -> Callable[[str], None]:
 
 def _directory(name: str, directory: Path | None) -> Path:
     return directory or Path(".warren") / name
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @contextmanager

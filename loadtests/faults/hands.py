@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
+from app.broker.names import PLAIN
 from app.contract import Contract
 from loadtests import interrupt
 from loadtests.faults.schedule import Fault, Schedule
@@ -68,7 +69,7 @@ def readers(contract: Contract, workers: Counter[str], plain: bool) -> Counter[s
     for pool, count in workers.items():
         if pool in contract.pools:
             wanted.update(dict.fromkeys(contract.pools[pool].queues, count))
-    return wanted + Counter({"plain": int(plain)})
+    return wanted + Counter({PLAIN: int(plain)})
 
 
 def patience(contract: Contract) -> float:

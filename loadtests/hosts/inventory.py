@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from app.contract import Contract, load_contract, parse_contract
+from app.loopback import is_loopback
 from loadtests.commands.check import for_programs
 
 ROOT = Path(__file__).parents[2]
-WEB_PORT = 8080  # the web role's default
 TIMEOUT = 120.0  # seconds that Ansible may take to read it
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - what a front end may listen on, not what we do
+WEB_DEFAULTS = ROOT / "ansible/roles/web/defaults/main.yml"
 
 # Variables by the names we use for them, asked for in one go. Ansible templates them on this machine; no host is asked.
 _CONNECTION = {
@@ -67,7 +71,8 @@ class Machine:
 
 @dataclass
 class Deployment:
-    """One inventory's hosts, front end and contract."""
+    """One inventory's hosts, front end and contract. `url` is empty where there is no way to the front end, and
+    `no_url` says why and what to do."""
 
     inventory: str
     machines: dict[str, Machine]
@@ -75,6 +80,7 @@ class Deployment:
     token: str
     ca: str
     contract: Contract
+    no_url: str = ""
 
     def group(self, name: str) -> list[Machine]:
         """Hosts of a group, by name; none when there is no such group."""
@@ -85,7 +91,7 @@ def read(inventory: str | Path = "") -> Deployment:
     """Empty: the inventory of ansible.cfg. Raises BadInventory or ContractError."""
     if inventory and Path(inventory).exists():
         inventory = Path(inventory).resolve()
-    answers = _ask(str(inventory), _CONNECTION | _DEPLOYMENT)
+    answers = _ask(str(inventory), _CONNECTION | _DEPLOYMENT | _listening())
     machines = {
         name: Machine(
             name=name,
@@ -99,16 +105,47 @@ def read(inventory: str | Path = "") -> Deployment:
         for name, said in answers.items()
     }
     first: dict[str, Any] = next(iter(answers.values()))
-    web = next((machine for machine in machines.values() if "web" in machine.groups), None)
-    url = first["url"] or (f"http://{web.address}:{WEB_PORT}" if web else "")
+    url, no_url = _way_to(answers)
     return Deployment(
         inventory=str(inventory),
         machines=machines,
         url=url.strip().rstrip("/"),
+        no_url=no_url,
         token=first["token"],
-        ca=first["ca"],
+        ca=_first(answers, "ca"),
         contract=_contract(first["stack"]),
     )
+
+
+def _listening() -> dict[str, str]:
+    """Where the front end listens, as the web role has it."""
+    usual = yaml.safe_load(WEB_DEFAULTS.read_text(encoding="utf-8"))
+    return {name: f"{name} | default({json.dumps(usual[name])})" for name in ("web_host", "web_port")}
+
+
+def _way_to(answers: dict[str, dict[str, Any]]) -> tuple[str, str]:
+    """URL of the front end, or why there is none."""
+    given = _first(answers, "url")
+    if given:
+        return given, ""
+    name, web = next(((name, said) for name, said in answers.items() if "web" in said["groups"]), ("", {}))
+    if not web:
+        return "", "there is no host in the group `web`: name one, or say warren_url, the front end's address"
+    host, port = web["web_host"].strip("[]"), web["web_port"]
+    if is_loopback(host) and not is_loopback(web["address"]):
+        return "", (
+            f"the front end of {name} listens on {host}, for its own machine only: say warren_url in the inventory, "
+            "the address of the proxy before it, or web_host: 0.0.0.0 on a network you trust, and run site.yml again; "
+            "see docs/hosts.md"
+        )
+    if host in EVERYWHERE:
+        host = web["address"]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}", ""
+
+
+def _first(answers: dict[str, dict[str, Any]], name: str) -> str:
+    """What the first host says that says anything: it may be a variable of the group `web` alone."""
+    return next((said[name] for said in answers.values() if said[name]), "")
 
 
 def variables(deployment: Deployment, wanted: dict[str, str]) -> dict[str, dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.broker.names import PLAIN
 from app.contract import Contract
 from loadtests import interrupt
 from loadtests.generator.front_end import FrontEnd, FrontEndError
@@ -83,7 +84,7 @@ def _web_ready(state: StackState) -> bool:
 
 def _consumers_missing(state: StackState, contract: Contract) -> str | None:
     """How many processes should read each queue follows from stack.yml; the broker says how many do."""
-    wanted = Counter({"plain": 1})
+    wanted = Counter({PLAIN: 1})
     for pool in contract.pools.values():
         wanted.update(dict.fromkeys(pool.queues, pool.process_count()))
     return consumers_missing(FrontEnd(state.url, state.token or ""), wanted)

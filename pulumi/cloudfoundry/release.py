@@ -3,13 +3,11 @@
 import hashlib
 import tempfile
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 from loadtests.cloudfoundry.client import staging
 
 ROOT = Path(__file__).parents[2]
-VERSION = version("warren")
 NOT_PUSHED = {"__pycache__", ".pyc"}
 
 
@@ -21,12 +19,9 @@ def pack(stack: str, commands: Mapping[str, str]) -> tuple[bytes, str]:
             "stack.yml": stack,
             "requirements.txt": (ROOT / "requirements.txt").read_text(),
             "runtime.txt": (ROOT / "runtime.txt").read_text(),
-            # By it the app knows its own version, though it is not installed.
-            f"warren-{VERSION}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: warren\nVersion: {VERSION}\n",
             "Procfile": "".join(f"{kind}: {command}\n" for kind, command in sorted(commands.items())),
         }
         for name, text in texts.items():
-            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text)
         for path in _source():
             copy = folder / path.relative_to(ROOT)

@@ -113,6 +113,8 @@ def hosts(inventory: str, download: str | None) -> Iterator[Target]:
         deployment = read(inventory)
     except (BadInventory, ContractError) as error:
         raise pytest.UsageError(str(error)) from error
+    if not deployment.url:
+        raise pytest.UsageError(deployment.no_url)
     front = FrontEnd(deployment.url)
     front.verify = deployment.ca or True
     front.headers["Authorization"] = f"Bearer {deployment.token}"

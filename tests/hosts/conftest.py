@@ -148,6 +148,8 @@ def connect(remote: Remote, machine: Machine, facts: dict[str, Any]) -> Any:
 @pytest.fixture(scope="session")
 def front(deployment: Deployment) -> FrontEnd:
     """The front end, with the inventory's token."""
+    if not deployment.url:
+        pytest.fail(deployment.no_url, pytrace=False)
     front = FrontEnd(deployment.url)
     front.verify = deployment.ca or True
     front.headers["Authorization"] = f"Bearer {deployment.token}"

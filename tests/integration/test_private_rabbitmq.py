@@ -36,6 +36,14 @@ def test_a_role_cannot_touch_what_is_not_its_business(rabbit: RabbitMQNode) -> N
             channel.queue_declare("fast", durable=True)
 
 
+@pytest.mark.parametrize("queue", ["fast", "plain", "dead", "records"])
+def test_the_front_ends_login_can_neither_make_nor_delete_what_carries_work(rabbit: RabbitMQNode, queue: str) -> None:
+    with connect(rabbit.url("web")) as connection:
+        for attempt in (lambda c: c.queue_declare(queue, durable=True), lambda c: c.queue_delete(queue)):
+            with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="ACCESS_REFUSED"):
+                attempt(connection.channel())
+
+
 def test_it_listens_on_loopback_only(rabbit: RabbitMQNode) -> None:
     listening = [c for c in psutil.Process(rabbit.pid).net_connections("inet") if c.status == psutil.CONN_LISTEN]
     assert {c.laddr.port for c in listening} >= {rabbit.files.amqp_port, rabbit.files.dist_port}

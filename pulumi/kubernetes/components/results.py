@@ -7,6 +7,7 @@ from pulumi_kubernetes.apps.v1 import StatefulSet
 from pulumi_kubernetes.core.v1 import Secret, Service
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
+from app.results import EVICTION
 from components.broker_files import quantity
 from components.common import NO_WAIT, RESULTS_CA, Common, ResultsAccess
 from components.generated import Certificate, Password
@@ -16,7 +17,7 @@ from components.settings import ResultsSettings
 NAME, PORT = "results", 6379
 CONFIG, DATA = "/etc/results", "/data"
 GRACE = 30
-# Of the pod's memory; results that are read least go first above that, long before the kernel would kill it.
+# Of the pod's memory; results that would expire next go first above that, long before the kernel would kill it.
 MEMORY_SHARE = 0.7
 # The command-line tool and the server are called by either project's name.
 START = f"exec $(command -v valkey-server || command -v redis-server) {CONFIG}/results.conf"
@@ -138,7 +139,7 @@ def _configuration(password: str, memory: str) -> str:
         "tls-auth-clients no",
         f"requirepass {password}",
         f"dir {DATA}\nappendonly yes\nappendfsync everysec",
-        f"maxmemory {round(quantity(memory) * MEMORY_SHARE)}\nmaxmemory-policy allkeys-lru",
+        f"maxmemory {round(quantity(memory) * MEMORY_SHARE)}\nmaxmemory-policy {EVICTION}",
         "bind * -::*\nprotected-mode yes\ndaemonize no",
     ]
     return "\n".join(lines) + "\n"

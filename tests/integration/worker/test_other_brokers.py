@@ -7,6 +7,7 @@ import pytest
 
 from app.broker.address import resolve_broker
 from app.broker.message import TaskMessage
+from app.broker.publisher import Publisher
 from app.celery_app import create_app
 from app.contract import Contract
 from app.results import ResultStore
@@ -65,6 +66,8 @@ def test_a_result_comes_back_by_rpc(stack: Any, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("CELERY_BACKEND_URL", "rpc://")
     address = resolve_broker({"CELERY_BROKER_URL": stack.vhost.url("web")})
     store = ResultStore(create_app(stack.contract, Settings.load(), address))
+    publisher = Publisher(address, stack.contract)
     for number in range(3):
-        store.send(TaskMessage(f"rpc-{number}", "add", "fast", [number, 1]), timeout=10)
+        message = TaskMessage(f"rpc-{number}", "add", "fast", [number, 1], reply_to=store.reply_to(10))
+        publisher.publish(message, timeout=10)
     assert [store.wait(f"rpc-{number}", 20).result for number in (2, 0, 1)] == [3, 1, 2]

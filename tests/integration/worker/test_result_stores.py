@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.broker.message import TaskMessage
+from app.broker.publisher import Publisher
 from app.celery_app import create_app
 from app.results import ResultStore, TaskState
 from app.settings import Settings
@@ -124,10 +125,12 @@ def test_rpc_results_reach_the_sender_and_nobody_else(stack: Any, monkeypatch: p
     stack.worker("fast", CELERY_BACKEND_URL="rpc://")
     monkeypatch.setenv("CELERY_BACKEND_URL", "rpc://")
     sender, other = (ResultStore(create_app(stack.contract, Settings.load(), stack.address)) for _ in range(2))
-    threads = [
-        threading.Thread(target=sender.send, args=(TaskMessage(f"rpc-{n}", "add", "fast", [n, 1]), 10))
-        for n in range(8)
-    ]
+    publisher = Publisher(stack.address, stack.contract)
+
+    def send(number: int) -> None:
+        publisher.publish(TaskMessage(f"rpc-{number}", "add", "fast", [number, 1], reply_to=sender.reply_to(10)), 10)
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,9 +1,13 @@
 """What the roles would write, with made-up facts and inventories."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
+
+from app.contract import parse_contract
+from loadtests.commands.check import for_programs
 
 ROLES = Path(__file__).parents[3] / "ansible/roles"
 
@@ -54,6 +58,16 @@ def test_a_size_is_an_absolute_watermark_and_a_number_a_share(written):
 def test_a_watermark_in_bytes(written):
     size = written("rabbitmq", "_rabbitmq_public_files", rabbitmq_memory_watermark="2GB")["rabbitmq.conf"]
     assert "vm_memory_high_watermark.absolute = 2GB\n" in size
+
+
+def test_a_worker_may_use_what_the_contract_says_that_it_needs(written):
+    stack = yaml.safe_load((ROLES.parents[1] / "stack.yml").read_text())
+    long = stack["pools"]["long"] | {"processes": 1, "concurrency": 8, "prefetch": 8}
+    contract = parse_contract(yaml.safe_dump(stack | {"pools": stack["pools"] | {"long": long}}), "stack.yml")
+    pools = {"long": for_programs(contract)["contract"]["pools"]["long"]}
+    conf = written("celery", "_celery_drop_ins", celery_contract={"pools": pools}, celery_workers=True, celery_cores=1)
+    limit = int(re.search(r"^MemoryMax=(\d+)$", conf["pool.conf"], re.MULTILINE)[1])
+    assert limit >= contract.pools["long"].memory * 2**20
 
 
 def test_files_that_are_read_at_the_start_lead_to_a_restart_and_certificates_do_not(play):

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from app.contract import ContractError
+from loadtests.cli import main
 from loadtests.hosts.inventory import BadInventory, Machine, read
 
+OPEN = "{web_host: 0.0.0.0}"
 INVENTORY = """
 all:
   vars:
@@ -20,6 +23,7 @@ all:
     brokers:
       hosts: {"mq[1:3]": {}}
     web:
+      vars: {web_host: 0.0.0.0}
       hosts:
         front:
           ansible_host: "front.{{ site }}"
@@ -47,6 +51,36 @@ def test_names_groups_ways_in_and_the_merged_contract(tmp_path: Path, root: Path
 def test_an_address_of_the_front_end_can_be_given(tmp_path: Path, root: Path) -> None:
     text = INVENTORY.replace("site:", "warren_url: https://tasks.example.org/\n    site:")
     assert read(inventory(tmp_path, text, root)).url == "https://tasks.example.org"
+
+
+@pytest.mark.parametrize(
+    ("listening", "url"),
+    [
+        ("{web_host: 0.0.0.0, web_port: 80}", "http://front.example.org:80"),
+        ("{web_host: 10.0.0.7}", "http://10.0.0.7:8080"),
+        ("{web_host: 'fd00::7'}", "http://[fd00::7]:8080"),
+    ],
+    ids=["everywhere, at another port", "at one address", "at an IPv6 address"],
+)
+def test_the_front_end_is_looked_for_where_it_listens(tmp_path: Path, root: Path, listening: str, url: str) -> None:
+    assert read(inventory(tmp_path, INVENTORY.replace(OPEN, listening), root)).url == url
+
+
+def test_a_front_end_on_loopback_needs_the_address_of_what_is_before_it(tmp_path: Path, root: Path) -> None:
+    file = inventory(tmp_path, INVENTORY.replace(OPEN, "{}"), root)
+    done = CliRunner().invoke(main, ["bench", "--short", "--target", "hosts", "--inventory", str(file)])
+    assert done.exit_code == 2
+    said = " ".join(done.output.split())
+    assert "front listens on 127.0.0.1" in said and "say warren_url" in said and "web_host: 0.0.0.0" in said
+    # On this very machine loopback is a way to it.
+    here = INVENTORY.replace(OPEN, "{}").replace("front.{{ site }}", "127.0.0.1")
+    assert read(inventory(tmp_path, here, root)).url == "http://127.0.0.1:8080"
+
+
+def test_the_address_may_stand_with_the_group_that_has_it(tmp_path: Path, root: Path) -> None:
+    given = "{warren_url: https://tasks.example.org, warren_url_ca: /etc/ca.pem}"
+    found = read(inventory(tmp_path, INVENTORY.replace(OPEN, given), root))
+    assert (found.url, found.ca) == ("https://tasks.example.org", "/etc/ca.pem")
 
 
 def test_overrides_that_cannot_work_are_refused(tmp_path: Path, root: Path) -> None:
