@@ -11,9 +11,9 @@ from typing import Any
 from pika.exceptions import AMQPError
 from redis import RedisError
 
-from app.contract import ContractError, load_contract
+from app.contract import Contract, ContractError, load_contract
 from benchmarks.peers import brokers, document, table
-from benchmarks.peers.catalogue import OURS, PEERS, Peer
+from benchmarks.peers.catalogue import OURS, PEERS, Peer, at_once
 from benchmarks.peers.document import MEASURES, Outcome, Peers
 from benchmarks.peers.measure import TASKS, Site, Turn, turn
 from benchmarks.peers.running import ROOT, PeerFailed
@@ -88,7 +88,7 @@ def _measure(options: dict[str, Any], run_id: str, results: Path, console: Bench
             say=console.say,
         )
         _rounds(site, peers, turns, left_out, options, console)
-    return _document(run_id, started, options, about, turns, left_out)
+    return _document(run_id, started, options, contract, about, turns, left_out)
 
 
 def _brokers(
@@ -154,6 +154,7 @@ def _document(
     run_id: str,
     started: float,
     options: dict[str, Any],
+    contract: Contract,
     about: dict[str, Any],
     turns: dict[str, list[Turn | None]],
     left_out: dict[str, str],
@@ -170,7 +171,15 @@ def _document(
         manifest=about,
         peers=[_outcome(PEERS[name], of, ours) for name, of in kept.items()],
         left_out=left_out,
-        notes=list(NOTES),
+        notes=[_shape(contract), *NOTES],
+    )
+
+
+def _shape(contract: Contract) -> str:
+    web = contract.web
+    return (
+        f"every front end is {web.processes} processes of {web.threads} threads (Taskiq's: a loop each), as stack.yml "
+        f"has it; publishing is {at_once(contract)} calls at once"
     )
 
 

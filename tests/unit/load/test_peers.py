@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from app.contract import Contract, load_contract
 from benchmarks.peers import brokers, document, measure, table
 from benchmarks.peers.__main__ import main
-from benchmarks.peers.catalogue import OURS, PEERS
+from benchmarks.peers.catalogue import OURS, PEERS, USERS, at_once
 from benchmarks.peers.document import MEASURES, BadPeers, Outcome, Peers
 
+STACK = Path(__file__).parents[3] / "stack.yml"
 OUR_RATES = [100.0, 101.0, 99.0, 102.0, 98.0]
 FASTER = [each * 2 for each in OUR_RATES]
 
@@ -134,6 +136,23 @@ def test_without_a_valkey_its_peers_are_left_out_with_the_reason(monkeypatch: py
     assert (done.exit_code, "rq is left out: there is no valkey-server" in done.output) == (2, True), done.output
     assert not list(tmp_path.iterdir())
     assert brokers.missing(PEERS["dramatiq"]) is None
+
+
+def _with_web(**settings: int) -> Contract:
+    contract = load_contract(STACK)
+    return contract.model_copy(update={"web": contract.web.model_copy(update=settings)})
+
+
+def test_every_front_end_has_the_processes_and_threads_of_the_contract():
+    contract = _with_web(processes=3, threads=17)
+    shapes = {name: " ".join(measure._front(peer, 80, contract)) for name, peer in PEERS.items()}
+    assert shapes.pop(OURS).endswith("app web")  # which reads the same contract
+    assert "--workers 3" in shapes["taskiq"]
+    del shapes["taskiq"]  # a loop in each process
+    assert all("--workers 3" in each and "--blocking-threads 17" in each for each in shapes.values()), shapes
+    assert at_once(contract) == 17
+    # No more calls than the generator's requests that reach one process.
+    assert at_once(_with_web(processes=3, threads=USERS)) == USERS // 3
 
 
 def test_every_setting_names_its_source():
