@@ -20,7 +20,7 @@ from loadtests.commands.options import POSITIVE
     show_default=True,
     help="Worse by so many per cent is no failure.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="The order of runs is drawn from it.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Orders and arrivals are drawn from it.")
 @shared.what
 @click.option("--token", envvar="WARREN_TOKEN", default="", help="Of front ends by URL.  [env: WARREN_TOKEN]")
 @click.option("--ca", default="", help="For https://…: a file of certificates to trust.")

@@ -1,5 +1,6 @@
 """What `warren compare` does, from its options to an exit code."""
 
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -126,19 +127,23 @@ def measure(
 
     about = {name: manifest.manifest(target.contract, target.facts) for name, target in targets.items()}
 
-    def once(side: str, name: str) -> Run:
+    numbers = {side: itertools.count(1) for side in loads}
+
+    def once(load: Load, side: str, name: str) -> Run:
         folder = results / name
         folder.mkdir()
         manifest.write(folder, about[side])
-        return _once(loads[side], folder, run_id, name, rate, seconds, console)
+        return _once(load, folder, run_id, name, rate, seconds, console)
 
     def arm(side: str, name: str) -> Run:
-        found = once(side, name)
+        # Each pair meets arrivals of its own, or all would tell of one sequence of gaps; its two sides meet the same.
+        load = replace(loads[side], seed=options["seed"] + next(numbers[side]))
+        found = once(load, side, name)
         if not found.reasons:
             return found
         # Something else on the machine may have come in between; what comes again is no accident.
         console.say(f"{name} is run again: {'; '.join(found.reasons)}")
-        return once(side, f"{name}-again")
+        return once(load, side, f"{name}-again")
 
     started = time.time()
     one, other = pairs(

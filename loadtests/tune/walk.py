@@ -103,11 +103,14 @@ class _Walker:
 
     def _finals(self, finalists: list[Candidate], final: Lengths) -> None:
         """All in turn, as often as there is time for."""
-        rng = random.Random(self.session.found.seed)  # noqa: S311  an order, not a secret
+        seed, load = self.session.found.seed, self.meter.load
+        rng = random.Random(seed)  # noqa: S311  an order, not a secret
         seconds, began = plan.cost(final) * len(finalists), time.monotonic()
         for number in range(1, plan.MOST_ROUNDS + 1):
             if self.left() < seconds:
                 return
+            # Each round meets arrivals of its own, or all would tell of one sequence of gaps; its finalists the same.
+            self.meter.load = replace(load, seed=seed + number)
             for candidate in rng.sample(finalists, len(finalists)):
                 self.evaluate(candidate, FINAL, final)
             seconds = (time.monotonic() - began) / number

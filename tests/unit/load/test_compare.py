@@ -1,14 +1,18 @@
 """`warren compare`: what is refused before anything starts, and what follows from runs."""
 
+import itertools
 import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from loadtests.bench.locust_run import Load
+from loadtests.bench.target import Target
 from loadtests.commands.compare import compare
 from loadtests.compare import command, comparison, show
 from loadtests.compare.comparison import Comparison, Run
+from loadtests.generator import schedule
 
 
 def run(name: str, rate: float = 1000.0, **changes: object) -> Run:
@@ -65,6 +69,28 @@ def test_at_a_rate_latency_is_judged_as_far_as_there_are_tasks():
     assert found.differences[0].level == pytest.approx(0.05 / 3)
     few = made(rate=100.0, last=run("run-7-B", p50=None, p90=None))
     assert (few.valid, few.differences, "too few tasks" in few.reasons[0]) == (False, [], True)
+
+
+def test_each_pair_meets_arrivals_of_its_own_and_both_of_its_sides_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    met: dict[str, list[float]] = {}
+
+    def once(load: Load, _folder: Path, _run: str, name: str, rate: float, *_: object) -> Run:
+        met[name] = [at or 0.0 for at in itertools.islice(schedule.offsets("poisson", rate, load.seed), 50)]
+        # The second run of A is spoiled once: what is run in its place meets what it would have met.
+        return run(name, p99=0.1, reasons=["late"] if name == "run-2-A" else [])
+
+    monkeypatch.setattr(command, "_once", once)
+    sides = {side: Target(f"http://{side}", "", {}) for side in ("A", "B")}
+    loads = {side: Load(target.url, seed=7) for side, target in sides.items()}
+    options = {"a": "a", "b": "b", "baseline": None, "rate": 100.0, "seconds": 1.0, "repeats": 5, "seed": 7}
+    with command.BenchConsole() as console:
+        command.measure(loads, sides, tmp_path / "results", "made", options | {"tolerance": 0.0}, console)
+    assert len(met) == 11
+    assert all(met[f"run-{pair}-A"] == met[f"run-{pair}-B"] for pair in range(1, 6))
+    assert met["run-2-A-again"] == met["run-2-A"]
+    assert len({tuple(each) for each in met.values()}) == 5
 
 
 def test_it_is_written_for_machines(tmp_path: Path):
