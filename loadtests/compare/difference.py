@@ -74,6 +74,11 @@ def rank_test(a: Sequence[float], b: Sequence[float]) -> float:
     return float(stats.mannwhitneyu(a, b, alternative="two-sided").pvalue)
 
 
+def rank_tests(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The same of many comparisons: a row of either is one side's runs."""
+    return np.asarray(stats.mannwhitneyu(a, b, alternative="two-sided", axis=1).pvalue)
+
+
 def detectable(a: Sequence[float], b: Sequence[float], level: float = ALPHA) -> float:
     """The smallest difference, as a share, that the rank test would see with runs that vary as these do."""
     spread = _spread(np.log(np.asarray(a)), np.log(np.asarray(b)))
@@ -97,8 +102,7 @@ def _spreads_apart(a: int, b: int, level: float) -> float:
     one, other = rng.normal(size=(TRIES, a)), rng.normal(size=(TRIES, b))
 
     def lacking(apart: float) -> float:
-        found = stats.mannwhitneyu(one, other + apart, alternative="two-sided", axis=1)
-        return POWER - float(np.mean(found.pvalue <= level))
+        return POWER - float(np.mean(rank_tests(one, other + apart) <= level))
 
     if lacking(FAR) > 0:
         return math.inf
