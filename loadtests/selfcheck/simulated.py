@@ -1,6 +1,7 @@
 """The statistics of `warren compare` on made-up runs: how often it errs, and how often it sees what is there."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -30,6 +31,7 @@ def said_different(tries: int, draw: Callable[[int], tuple[list[float], list[flo
     return sum(rank_test(*draw(number)) <= ALPHA for number in range(tries))
 
 
+@cache
 def windows_by_chance(pairs: int, size: int, rarely: float, tries: int = 10_000) -> int:
     """Of pairs of things alike: as many windows of `size` are called different at most, but in a share `rarely`."""
     a, b = np.random.default_rng(1).normal(size=(2, tries, pairs))
