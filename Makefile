@@ -32,7 +32,7 @@ setup-dev: ## the same and what the tests need
 bench: setup ## run the stack here, load it, write a report; SHORT=1 for a short one
 	@.venv/bin/warren bench $(BENCH)
 
-peers: setup-dev ## Dramatiq, Taskiq, RQ, stock Celery and plain pika beside ours: twenty minutes; ARGS='--short'
+peers: setup-dev ## Dramatiq, Taskiq, RQ, stock Celery and plain pika beside ours: half an hour; ARGS='--short'
 	@.venv/bin/python -m benchmarks.peers $(ARGS)
 
 selfcheck: setup ## is what Warren measures true? with vegeta and RabbitMQ's PerfTest made first; ARGS=--short

@@ -10,7 +10,6 @@ from typing import Literal
 from app.contract import Contract
 
 CORES = os.cpu_count() or 1  # as many worker processes has each peer, as stack.yml has `per-core`
-FRONTS, THREADS = 2, 8  # processes of a front end, and threads of each where it is called from threads
 USERS = 64  # requests of the generator in flight at once
 
 Command = list[str]
@@ -26,10 +25,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Peer:
-    """One way to run tasks. `queues`: task → its queue; `workers`: what runs a task's queue, a command a process.
-
-    `at_once`: publishing calls that one process of its front end has under way at most.
-    """
+    """One way to run tasks. `queues`: task → its queue; `workers`: what runs a task's queue, a command a process."""
 
     name: str
     title: str
@@ -40,7 +36,6 @@ class Peer:
     settings: tuple[Setting, ...]
     packages: tuple[str, ...]
     front: Literal["wsgi", "asgi", "warren"] = "wsgi"
-    at_once: Callable[[Contract], int] = lambda _contract: THREADS
     consumers: int = CORES  # of a queue, once all workers are there
     default_queue_type: str = ""  # of its vhost in RabbitMQ
     appendfsync: str = ""  # of its Valkey; without, it uses RabbitMQ
@@ -57,6 +52,11 @@ def script(name: str, *words: str) -> Command:
     return [str(Path(sys.executable).parent / name), *words]
 
 
+def at_once(contract: Contract) -> int:
+    """Publishing calls that one process of any front end has under way at most: its threads, or its share of users."""
+    return max(1, min(contract.web.threads, USERS // contract.web.processes))
+
+
 def _one(queue: str) -> Callable[[Contract], dict[str, str]]:
     return lambda _contract: {"noop": queue, "sleep": queue}
 
@@ -71,6 +71,7 @@ DRAMATIQ = "https://dramatiq.io/reference.html#dramatiq.brokers.rabbitmq.Rabbitm
 RQ_WORKERS = "https://github.com/rq/rq/blob/master/docs/docs/workers.md"
 TASKIQ_CLI = "https://github.com/taskiq-python/taskiq/blob/master/docs/guide/cli.md"
 CELERY_FIRST = "https://docs.celeryq.dev/en/stable/getting-started/first-steps-with-celery.html"
+CELERY_POOL = "https://docs.celeryq.dev/en/stable/userguide/configuration.html#broker-pool-limit"
 PIKA = "https://github.com/pika/pika/blob/main/examples"
 
 
@@ -123,8 +124,6 @@ PEERS: dict[str, Peer] = {
             queues=lambda contract: {task: contract.queue_of(task) for task in ("noop", "sleep")},
             workers=_pools,
             front="warren",
-            # No more than half of the generator's requests reach one of two processes.
-            at_once=lambda contract: min(contract.web.threads, USERS // contract.web.processes),
             safety="quorum queue, confirmed, late acknowledgement",
             settings=(
                 Setting(
@@ -149,6 +148,7 @@ PEERS: dict[str, Peer] = {
             settings=(
                 Setting("nothing set but the broker's address; `delay`; no result backend", CELERY_FIRST),
                 Setting("prefork, a child per core (the default), prefetch 4 each (the default)", CELERY_FIRST),
+                Setting("its calls share 10 connections a process: broker_pool_limit, the default", CELERY_POOL),
             ),
             packages=("celery", "kombu", "amqp"),
             notes=("less safe than the others: a crash of the worker loses the tasks that it runs",),
@@ -188,7 +188,6 @@ PEERS: dict[str, Peer] = {
                 )
             ],
             front="asgi",
-            at_once=lambda _contract: USERS // FRONTS,
             safety="quorum queue, confirmed, late acknowledgement",
             settings=(
                 Setting(
@@ -206,7 +205,8 @@ PEERS: dict[str, Peer] = {
             ),
             packages=("taskiq", "taskiq-aio-pika", "aio-pika"),
             notes=(
-                "its front end is bare ASGI, which costs less than the Flask of the others",
+                "its front end is bare ASGI, which costs less than the Flask of the others: as many processes, a loop "
+                "instead of threads",
                 "without uvloop, which it would use if it were installed",
             ),
         ),

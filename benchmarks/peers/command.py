@@ -3,6 +3,7 @@
 import random
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,13 +12,13 @@ from typing import Any
 from pika.exceptions import AMQPError
 from redis import RedisError
 
-from app.contract import ContractError, load_contract
+from app.contract import Contract, ContractError, load_contract
 from benchmarks.peers import brokers, document, table
-from benchmarks.peers.catalogue import OURS, PEERS, Peer
+from benchmarks.peers.catalogue import OURS, PEERS, Peer, at_once
 from benchmarks.peers.document import MEASURES, Outcome, Peers
 from benchmarks.peers.measure import TASKS, Site, Turn, turn
 from benchmarks.peers.running import ROOT, PeerFailed
-from loadtests import interrupt
+from loadtests import documents, interrupt
 from loadtests.analysis import manifest
 from loadtests.analysis.join import BadResults
 from loadtests.bench.console import BenchConsole
@@ -49,13 +50,13 @@ def run(options: dict[str, Any]) -> int:
             found = _measure(options, run_id, results, console)
         except KeyboardInterrupt:
             console.say("interrupted; stopped the peers, their brokers and Locust")
-            return INTERRUPTED
+            return _show_kept(results, console, INTERRUPTED)
         except (NoPeers, NoRabbitMQ, ContractError) as error:
             console.say(f"Error: {error}")
             return BAD_INPUT
         except (PeerFailed, StackError, AMQPError, RedisError, OSError) as error:
             console.say(f"Error: {error}")
-            return FAILED
+            return _show_kept(results, console, FAILED)
         return _show(found, results, console)
 
 
@@ -87,8 +88,10 @@ def _measure(options: dict[str, Any], run_id: str, results: Path, console: Bench
             tick=console.tick,
             say=console.say,
         )
-        _rounds(site, peers, turns, left_out, options, console)
-    return _document(run_id, started, options, about, turns, left_out)
+        for done in _rounds(site, peers, turns, left_out, options, console):
+            found = _document(run_id, started, options, done, contract, about, turns, left_out)
+            _write(results, found)
+    return found
 
 
 def _brokers(
@@ -121,8 +124,11 @@ def _rounds(
     left_out: dict[str, str],
     options: dict[str, Any],
     console: BenchConsole,
-) -> None:
-    """A first look at each, then every round in an order of its own. Who fails once is left out from then on."""
+) -> Iterator[int]:
+    """A first look at each, then every round in an order of its own; after each, how many are done.
+
+    Who fails once is left out from then on.
+    """
     rng = random.Random(options["seed"])  # noqa: S311  an order, not a secret
 
     def one(peer: Peer, number: int) -> Turn | None:
@@ -135,7 +141,7 @@ def _rounds(
             return turn(site, peer, number, over_http=number > 0)
         except (PeerFailed, PhaseFailed, BadResults, AMQPError, RedisError) as error:
             console.say(f"{peer.name} is left out: {error}")
-            left_out[peer.name] = str(error)
+            left_out[peer.name] = f"round {number} failed: {error}" if any(turns[peer.name]) else str(error)
             return None
 
     if not options["short"]:
@@ -148,29 +154,42 @@ def _rounds(
         for peer in peers:
             if latest := turns[peer.name][-1]:
                 console.say(f"  {peer.name:<16} {_shown(latest)}")
+        yield number
 
 
 def _document(
     run_id: str,
     started: float,
     options: dict[str, Any],
+    done: int,
+    contract: Contract,
     about: dict[str, Any],
     turns: dict[str, list[Turn | None]],
     left_out: dict[str, str],
 ) -> Peers:
-    kept = {name: [each for each in of if each] for name, of in turns.items() if name not in left_out}
+    # Of a peer that failed late, the rounds before: None where it has none, so that rounds stay side by side.
+    kept = {name: of for name, of in turns.items() if any(of)}
     ours = kept.get(OURS)
     return Peers(
         run=run_id,
         started=started,
-        rounds=options["repeats"],
+        rounds=done,
+        asked=options["repeats"],
         seed=options["seed"],
         level=document.level(),
         command=_command(options),
         manifest=about,
         peers=[_outcome(PEERS[name], of, ours) for name, of in kept.items()],
         left_out=left_out,
-        notes=list(NOTES),
+        notes=[_shape(contract), *NOTES],
+    )
+
+
+def _shape(contract: Contract) -> str:
+    web = contract.web
+    return (
+        f"every front end is {web.processes} processes of {web.threads} threads (Taskiq's: a loop each), as stack.yml "
+        f"has it; publishing is {at_once(contract)} calls at once"
     )
 
 
@@ -181,8 +200,8 @@ def _command(options: dict[str, Any]) -> str:
     return " ".join([*words, *(["--short"] if options["short"] else [])])
 
 
-def _outcome(peer: Peer, turns: list[Turn], ours: list[Turn] | None) -> Outcome:
-    runs = [each.http[task] for each in turns for task in TASKS]
+def _outcome(peer: Peer, turns: list[Turn | None], ours: list[Turn | None] | None) -> Outcome:
+    runs = [each.http[task] for each in turns if each for task in TASKS]
     return Outcome(
         name=peer.name,
         title=peer.title,
@@ -205,18 +224,20 @@ def _outcome(peer: Peer, turns: list[Turn], ours: list[Turn] | None) -> Outcome:
     )
 
 
-def _values(measure: str, turns: list[Turn]) -> list[float | None]:
+def _values(measure: str, turns: list[Turn | None]) -> list[float | None]:
     what, _, task = measure.partition(" ")
-    if what == "published":
-        return [each.published["noop"] for each in turns]
-    if what == "drained":
-        return [each.drained[task] for each in turns]
-    return [each.http[task].rate for each in turns]
+
+    def value(each: Turn) -> float | None:
+        if what == "published":
+            return each.published["noop"]
+        return each.drained[task] if what == "drained" else each.http[task].rate
+
+    return [value(each) if each else None for each in turns]
 
 
-def _reasons(measure: str, turns: list[Turn]) -> list[str]:
+def _reasons(measure: str, turns: list[Turn | None]) -> list[str]:
     what, _, task = measure.partition(" ")
-    return [reason for each in turns for reason in each.http[task].reasons] if what == "http" else []
+    return [reason for each in turns if each for reason in each.http[task].reasons] if what == "http" else []
 
 
 def _shown(found: Turn) -> str:
@@ -233,10 +254,22 @@ def _version(package: str) -> str | None:
         return None
 
 
+def _write(results: Path, found: Peers) -> None:
+    document.write(results, found)
+    documents.write_text(results / table.FILE, table.page(found))
+
+
+def _show_kept(results: Path, console: BenchConsole, code: int) -> int:
+    """The rounds that were done before it ended, if any were."""
+    if (results / document.FILE).exists():
+        _show(document.read(results), results, console)
+    return code
+
+
 def _show(found: Peers, results: Path, console: BenchConsole) -> int:
-    path = document.write(results, found)
-    (results / table.FILE).write_text(table.page(found), encoding="utf-8")
     console.console.print(table.terminal(found))
+    if found.rounds < found.asked:
+        console.say(f"UNFINISHED: {found.rounds} of {found.asked} rounds")
     for sentence in table.ahead(found):
         console.say(sentence)
     for peer in found.peers:
@@ -244,7 +277,7 @@ def _show(found: Peers, results: Path, console: BenchConsole) -> int:
             console.say(f"{peer.title}: {len(reasons)} runs say nothing: {reasons[0]}")
         if peer.missing:
             console.say(f"{peer.title} LOST {peer.missing:,} tasks that it had accepted")
-    console.say(f"peers: {path}, {results / table.FILE}")
+    console.say(f"peers: {results / document.FILE}, {results / table.FILE}")
     if not found.balanced:
         return UNBALANCED
     return OK if found.valid else FAILED

@@ -23,7 +23,7 @@ MEASURES = {
     "http sleep": "HTTP to done, 10 ms",
 }
 
-Verdict = Literal["ahead of us", "behind", "no difference seen", "too few runs", "no number", "ours"]
+Verdict = Literal["ahead of us", "behind", "not told apart", "too few runs", "no number", "ours"]
 
 
 class BadPeers(Exception):
@@ -65,16 +65,17 @@ class Outcome(_Part):
 class Peers(_Part):
     """All that is said of one run."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     run: str
     started: float = Field(description="epoch seconds")
-    rounds: int
+    rounds: int = Field(description="that are done")
+    asked: int = Field(description="rounds that were to be done; more than `rounds`: it is unfinished")
     seed: int
     command: str
     level: float = Field(description="a peer differs when p is at most this: 5 % shared by its measures")
     manifest: dict[str, Any]
     peers: list[Outcome]
-    left_out: dict[str, str] = Field(description="peer → why")
+    left_out: dict[str, str] = Field(description="peer → why; what it did in rounds before stands among `peers`")
     notes: list[str]
 
     @property
@@ -120,7 +121,7 @@ def measure(
     if len(pairs) >= fewest_runs(len(MEASURES)):
         found.p = rank_test(theirs, mine)
         ahead = _median(theirs)[0] > _median(mine)[0]  # type: ignore[operator]
-        found.verdict = "no difference seen" if found.p > level() else "ahead of us" if ahead else "behind"
+        found.verdict = "not told apart" if found.p > level() else "ahead of us" if ahead else "behind"
     return found
 
 

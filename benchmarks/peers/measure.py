@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.contract import Contract
 from benchmarks.peers.brokers import Depth, ListDepth
-from benchmarks.peers.catalogue import FRONTS, OURS, THREADS, USERS, Command, Peer, python, script
+from benchmarks.peers.catalogue import OURS, USERS, Command, Peer, at_once, python, script
 from benchmarks.peers.running import ROOT, Child, PeerFailed, check, running, tail, wait_ready
 from loadtests.analysis.analyse import Asked, analyse
 from loadtests.bench.locust_run import Load, Phase, Tick, run_phase
@@ -82,7 +82,7 @@ def turn(site: Site, peer: Peer, number: int, over_http: bool = True) -> Turn:
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = _environment(site, peer, port)
     url = f"http://{LOOPBACK}:{port}"
-    with running([_front(peer, port)] if over_http else [], environment, log) as front:
+    with running([_front(peer, port, site.contract)] if over_http else [], environment, log) as front:
         if over_http:
             wait_ready(url, front, log)
         for task in TASKS:
@@ -113,14 +113,15 @@ def _environment(site: Site, peer: Peer, port: int) -> dict[str, str]:
     return own
 
 
-def _front(peer: Peer, port: int) -> Command:
+def _front(peer: Peer, port: int, contract: Contract) -> Command:
+    """As many processes, and threads where it is called from threads, as Warren's own: one shape for all."""
     if peer.front == "warren":
         return python("app", "web")
-    command = script("granian", "--interface", peer.front, "--workers", str(FRONTS), "--no-ws")
+    command = script("granian", "--interface", peer.front, "--workers", str(contract.web.processes), "--no-ws")
     command += ["--host", LOOPBACK, "--port", str(port), "--log-level", "error"]
     if peer.front == "asgi":
         return [*command, "benchmarks.peers.front_end_async:application"]
-    return [*command, "--blocking-threads", str(THREADS), "benchmarks.peers.front_end:application"]
+    return [*command, "--blocking-threads", str(contract.web.threads), "benchmarks.peers.front_end:application"]
 
 
 def _count(site: Site, peer: Peer, task: str) -> int:
@@ -130,7 +131,7 @@ def _count(site: Site, peer: Peer, task: str) -> int:
 
 def _publish(peer: Peer, contract: Contract, task: str, count: int, environment: dict[str, str], log: Path) -> float:
     """Messages a second, in one process."""
-    words = [task, TASKS[task], str(count), str(peer.at_once(contract))]
+    words = [task, TASKS[task], str(count), str(at_once(contract))]
     command = python("benchmarks.peers.publish", *words)
     try:
         done = subprocess.run(

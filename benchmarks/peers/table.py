@@ -90,9 +90,11 @@ def _about(found: Peers) -> Iterable[str]:
     when = datetime.fromtimestamp(found.started, UTC)
     broker = (found.manifest.get("stack") or {}).get("broker") or {}
     git = found.manifest.get("git") or {}
+    unfinished = f"**Unfinished: {found.rounds} of {found.asked} rounds.** " if found.rounds < found.asked else ""
     yield (
-        f"Medians of {found.rounds} interleaved rounds with 95 % intervals; below them the ratio to Celery as Warren "
-        f"does. *Ahead* and *behind*: by a rank test, p ≤ {found.level:g}."
+        f"{unfinished}Medians of {found.rounds} interleaved rounds; below them the ratio to Celery as Warren does. "
+        f"Intervals: 95 %, each for itself. Verdicts: a rank test, p ≤ {found.level:g}, as {len(MEASURES)} columns are "
+        f"read at once; so an interval without 1.00 may still be *not told apart*, a hint and no finding."
     )
     yield ""
     yield f"- {when:%Y-%m-%d}, {'; '.join(_machine(found))}"

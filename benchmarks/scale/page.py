@@ -32,6 +32,16 @@ class Found:
     long: Long
     command: str
 
+    def worst(self, what: str) -> float | None:
+        """The largest error of the model at the rates it has not seen: of `done`, p50, p90, p99. None: of none."""
+        errors = [each.done if what == "done" else each.error(what) for each in self.checked]
+        return max((each for each in errors if each is not None), key=abs, default=None)
+
+    @property
+    def edge(self) -> str:
+        """Which end of its grid the fitted variation lies on; empty: within."""
+        return {VARIATIONS[0]: "least", VARIATIONS[-1]: "most"}.get(self.model.costs.variation, "")
+
 
 def render(found: Found) -> str:
     """The page's text; each figure in it comes from `found` or from published.py."""

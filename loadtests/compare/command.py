@@ -1,5 +1,7 @@
 """What `warren compare` does, from its options to an exit code."""
 
+import itertools
+import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +14,7 @@ import click
 from app.contract import ContractError, load_contract
 from loadtests.analysis import manifest
 from loadtests.analysis.analyse import Asked, analyse
+from loadtests.analysis.histograms import BEYOND, QUANTILES
 from loadtests.analysis.join import BadResults
 from loadtests.analysis.stages import HEADLINE
 from loadtests.bench.comparisons import pairs
@@ -19,6 +22,7 @@ from loadtests.bench.console import BenchConsole
 from loadtests.bench.locust_run import Load, Phase, PhaseFailed, run_phase
 from loadtests.bench.target import STACKS, NoTarget, Target, by_url, own_stack
 from loadtests.bench.verdict import judge as judge_phase
+from loadtests.capacity.search import LONGEST
 from loadtests.compare import comparison as comparisons
 from loadtests.compare import show
 from loadtests.compare.comparison import Comparison, Run
@@ -28,6 +32,8 @@ from loadtests.local.errors import NoRabbitMQ, StackError
 
 OK, WORSE, BAD_INPUT, UNBALANCED, INVALID, INTERRUPTED = 0, 1, 2, 3, 4, 130
 WARMUP = 1.0
+# Seconds of a run, unless a percentile takes longer; and how many more tasks than it needs: arrivals are drawn.
+SECONDS, MARGIN = 4.0, 1.2
 # Seconds that a run takes beyond its length: Locust starts, and drains.
 AROUND = 4.0
 
@@ -35,6 +41,7 @@ AROUND = 4.0
 def run(options: dict[str, Any]) -> int:
     """Run it; the exit code."""
     _check(options)
+    options |= {"seconds": options["seconds"] or length(options["rate"])}
     run_id = new_run_id()
     results: Path = options["results"] / run_id
     with BenchConsole() as console:
@@ -67,6 +74,18 @@ def _check(options: dict[str, Any]) -> None:
     fewest = fewest_runs(len(comparisons.metrics(options["rate"])))
     if options["repeats"] < fewest:
         raise click.UsageError(f"fewer than {fewest} runs a side can never show a difference; more --repeats")
+
+
+def length(rate: float | None) -> float:
+    """Seconds of a run when none are given: at a rate, as many as the judged percentiles take, within bounds."""
+    if rate is None:
+        return SECONDS
+    return min(LONGEST, max(SECONDS, MARGIN * max(map(_needed, comparisons.PERCENTILES)) / rate))
+
+
+def _needed(percentile: str) -> int:
+    """Tasks in a run, below which it is not told."""
+    return round(BEYOND / (1 - QUANTILES[percentile] / 100))
 
 
 @contextmanager
@@ -123,22 +142,29 @@ def measure(
     manifest.write(results, facts)
     minutes = 2 * repeats * (seconds + WARMUP + AROUND) / 60
     console.say(f"{repeats} runs a side of {seconds:g} s, in turn: about {minutes:.0f} min")
+    if rate and (few := [name for name in comparisons.PERCENTILES if rate * seconds < _needed(name)]):
+        enough = math.ceil(MARGIN * _needed(few[-1]) / rate)
+        console.say(f"{', '.join(few)} will not be told: too few tasks in a run; --seconds {enough} has enough")
 
     about = {name: manifest.manifest(target.contract, target.facts) for name, target in targets.items()}
 
-    def once(side: str, name: str) -> Run:
+    numbers = {side: itertools.count(1) for side in loads}
+
+    def once(load: Load, side: str, name: str) -> Run:
         folder = results / name
         folder.mkdir()
         manifest.write(folder, about[side])
-        return _once(loads[side], folder, run_id, name, rate, seconds, console)
+        return _once(load, folder, run_id, name, rate, seconds, console)
 
     def arm(side: str, name: str) -> Run:
-        found = once(side, name)
+        # Each pair meets arrivals of its own, or all would tell of one sequence of gaps; its two sides meet the same.
+        load = replace(loads[side], seed=options["seed"] + next(numbers[side]))
+        found = once(load, side, name)
         if not found.reasons:
             return found
         # Something else on the machine may have come in between; what comes again is no accident.
         console.say(f"{name} is run again: {'; '.join(found.reasons)}")
-        return once(side, f"{name}-again")
+        return once(load, side, f"{name}-again")
 
     started = time.time()
     one, other = pairs(

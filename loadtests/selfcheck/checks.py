@@ -37,7 +37,7 @@ CHECKS: dict[str, Kind] = {
     "statistics": Kind("made-up runs: errors and power of the rank test", "simulated.run", 15, 3),
     "stall": Kind("a front end that stands still for 2 s, against percentiles by hand", "stall.run", 25, 10),
     "saturated": Kind("a generator asked for more than it can send", "saturated.run", 70, 12),
-    "http": Kind("percentiles over HTTP at a fixed rate, against vegeta", "http.run", 130, 14),
+    "http": Kind("percentiles over HTTP at a fixed rate, against vegeta", "http.run", 130, 25),
     "broker": Kind("messages a second through RabbitMQ, against PerfTest", "broker.run", 130, 35),
     "a-a": Kind("`warren compare` on two front ends that are alike", "real_pairs.alike", 200, None),
     "a-b": Kind("`warren compare` where one is 10 % slower", "real_pairs.slower", 200, None),

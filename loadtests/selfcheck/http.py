@@ -6,7 +6,7 @@ rather than waiting for answers.
 
 import json
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loadtests.analysis.histograms import BEYOND, QUANTILES
@@ -16,7 +16,8 @@ from loadtests.report.terminal import seconds as shown
 from loadtests.selfcheck import instruments
 from loadtests.selfcheck.document import Row
 from loadtests.selfcheck.ground import Ground, NotTold, ProgramFailed, phase
-from loadtests.selfcheck.stall import STAGE
+from loadtests.selfcheck.stall import STAGE, Life
+from loadtests.selfcheck.stall import read as read_lives
 from loadtests.selfcheck.stub import Answers, stub
 
 # So long that what a program costs by itself, a millisecond or two, is little of it.
@@ -30,7 +31,7 @@ USERS = 128
 
 @dataclass(frozen=True)
 class Told:
-    """One run of one instrument. Times in seconds, the rate in answers a second."""
+    """One run of one instrument. Times in seconds; the rate in answers a second, until the last of them has come."""
 
     rate: float
     percentiles: dict[str, float]
@@ -40,8 +41,8 @@ def run(ground: Ground) -> list[Row]:
     """Raises NotDone, NotTold, ProgramFailed, PhaseFailed."""
     program = str(instruments.vegeta(ground.vegeta))
     repeats = 1 if ground.short else 5
-    # A p99 is told when this many tasks are behind it; some more, for what the last moments leave out.
-    seconds = BEYOND / (1 - QUANTILES["p99"] / 100) / RATE * (1.1 if ground.short else 2)
+    # Twice as long as a p99 takes: the last answer is waited for, and a shorter run's rate would tell mostly of it.
+    seconds = 2 * BEYOND / (1 - QUANTILES["p99"] / 100) / RATE
     with stub(ANSWERS, ground.folder) as front:
         arms = {
             "ours": lambda name: _ours(ground, name, front.url, seconds),
@@ -74,9 +75,14 @@ def _ours(ground: Ground, name: str, url: str, seconds: float) -> Told:
     found = ground.measure(name, load, phase(seconds, RATE))
     latency = found.latency[STAGE]
     percentiles = {each: getattr(latency, each) for each in THEIRS}
-    if not found.throughput.rate or not all(percentiles.values()):
+    if not all(percentiles.values()):
         raise NotTold(f"{name}: {latency.count:,} tasks are too few for a p99")
-    return Told(found.throughput.rate, percentiles)
+    return Told(answered(read_lives(ground.folder / name)), percentiles)
+
+
+def answered(lives: Sequence[Life]) -> float:
+    """Answers a second from the first instant due to the last answer, as vegeta counts its throughput."""
+    return len(lives) / (max(answer for _, answer in lives) - lives[0][0])
 
 
 def _vegeta(ground: Ground, name: str, program: str, url: str, seconds: float) -> Told:
@@ -91,11 +97,14 @@ def _vegeta(ground: Ground, name: str, program: str, url: str, seconds: float) -
 
 
 def read(said: str) -> Told:
-    """vegeta's report; its times are nanoseconds. Raises ProgramFailed when it is none, or requests failed."""
+    """vegeta's report; its times are nanoseconds, and its `rate` counts requests.
+
+    Raises ProgramFailed when it is none, or requests failed.
+    """
     try:
         report = json.loads(said)
         percentiles = {name: report["latencies"][theirs] / 1e9 for name, theirs in THEIRS.items()}
-        rate, success = float(report["rate"]), float(report["success"])
+        rate, success = float(report["throughput"]), float(report["success"])
     except (ValueError, KeyError, TypeError) as error:
         raise ProgramFailed(f"vegeta's report cannot be read: {error}: {said[:300]}") from error
     if success < 1:

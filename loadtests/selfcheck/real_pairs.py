@@ -14,19 +14,20 @@ from loadtests.compare import command, show
 from loadtests.compare.comparison import Comparison
 from loadtests.selfcheck.document import Row
 from loadtests.selfcheck.ground import Ground, NotTold
-from loadtests.selfcheck.simulated import PLANTED, at_least, at_most, said_different
+from loadtests.selfcheck.simulated import PLANTED, at_least, said_different, windows_by_chance
 from loadtests.selfcheck.stub import Answers, stub
 
 # Each answer takes so long, and so many requests are in flight, that neither the generator nor the front end is busy:
 # the rate is USERS ÷ FLOOR, and a tenth more of one is nearly a tenth less of the other.
 FLOOR, USERS = 0.1, 16
-# Pairs that are measured, and how many of them make one comparison when more are drawn from these.
-PAIRS, DRAWN = 12, 6
+# Pairs that are measured, and how many of them make one comparison when more are made of these.
+PAIRS, PART = 12, 6
 # In short just what a verdict takes.
 SHORT_PAIRS, SHORT_SECONDS, SECONDS = 5, 2.0, 3.0
 DRAWS = 10_000
-# A thing that differs from itself by a smaller p does so because of how it is compared: order, warm-up, side.
-SURELY = 0.001
+# A thing that differs from itself by a smaller p does so because of how it is compared: order, warm-up, side. The
+# same of windows of its pairs that are called different, when chance does that to so many of them more rarely.
+SURELY, RARELY = 0.001, 0.01
 
 
 def alike(ground: Ground) -> list[Row]:
@@ -39,17 +40,17 @@ def alike(ground: Ground) -> list[Row]:
         Row(what=f"A/A, {len(a)} real pairs", expected="no difference", seen=_said(found), bound=f"p ≥ {SURELY}",
             ok=real, by_clock=True)
     ]  # fmt: skip
-    every = np.array(a + b)
+    return [*rows, in_order(a, b)]
 
-    def split(rng: np.random.Generator) -> tuple[list[float], list[float]]:
-        runs = rng.permutation(every)[: 2 * _drawn(a)]
-        return list(runs[: _drawn(a)]), list(runs[_drawn(a) :])
 
-    errors = said_different(DRAWS, _drawing(ground, split))
-    ground.notes.append(
-        f"{DRAWS:,} comparisons of {_drawn(a)} a side were drawn at random from these {len(every)} runs"
-    )
-    return [*rows, at_most(f"A/A called different, of {DRAWS:,} drawn", errors, DRAWS, by_clock=True)]
+def in_order(a: list[float], b: list[float]) -> Row:
+    """Windows of the pairs as they were made, each a comparison: drift, order and side are in them as they were."""
+    size = _part(a)
+    windows = [(a[at : at + size], b[at : at + size]) for at in range(len(a) - size + 1)]
+    errors = said_different(len(windows), lambda number: windows[number])
+    most = windows_by_chance(len(a), size, RARELY)
+    return Row(what=f"A/A called different, of {len(windows)} windows of {size} pairs", expected=f"at most {most}",
+               seen=f"{errors}", bound=f"chance: more in < {RARELY:.0%}", ok=errors <= most, by_clock=True)  # fmt: skip
 
 
 def slower(ground: Ground) -> list[Row]:
@@ -63,11 +64,11 @@ def slower(ground: Ground) -> list[Row]:
     ]  # fmt: skip
 
     def some(rng: np.random.Generator) -> tuple[list[float], list[float]]:
-        one, other = (list(rng.choice(side, _drawn(a), replace=False)) for side in (a, b))
+        one, other = (list(rng.choice(side, _part(a), replace=False)) for side in (a, b))
         return one, other
 
     seen = said_different(DRAWS, _drawing(ground, some))
-    ground.notes.append(f"{DRAWS:,} comparisons of {_drawn(a)} a side were drawn at random from these runs")
+    ground.notes.append(f"{DRAWS:,} comparisons of {_part(a)} a side were drawn at random from these runs")
     return [*rows, at_least(seen, DRAWS, by_clock=True)]
 
 
@@ -97,8 +98,8 @@ def _rates(found: Comparison) -> tuple[list[float], list[float]]:
     return a, b
 
 
-def _drawn(runs: list[float]) -> int:
-    return min(DRAWN, len(runs) - 1)
+def _part(runs: list[float]) -> int:
+    return min(PART, len(runs) - 1)
 
 
 def _drawing(

@@ -1,10 +1,11 @@
 """The statistics of `warren compare` on made-up runs: how often it errs, and how often it sees what is there."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
-from loadtests.compare.difference import ALPHA, rank_test
+from loadtests.compare.difference import ALPHA, rank_test, rank_tests
 from loadtests.selfcheck.document import Row
 from loadtests.selfcheck.ground import Ground
 
@@ -28,6 +29,14 @@ def simulated(
 def said_different(tries: int, draw: Callable[[int], tuple[list[float], list[float]]]) -> int:
     """How many of so many comparisons say "different". `draw(n)`: the runs of the n-th one's sides."""
     return sum(rank_test(*draw(number)) <= ALPHA for number in range(tries))
+
+
+@cache
+def windows_by_chance(pairs: int, size: int, rarely: float, tries: int = 10_000) -> int:
+    """Of pairs of things alike: as many windows of `size` are called different at most, but in a share `rarely`."""
+    a, b = np.random.default_rng(1).normal(size=(2, tries, pairs))
+    said = sum(rank_tests(a[:, at : at + size], b[:, at : at + size]) <= ALPHA for at in range(pairs - size + 1))
+    return int(np.sort(said)[-1 - int(rarely * tries)])
 
 
 def run(ground: Ground) -> list[Row]:

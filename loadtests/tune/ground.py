@@ -1,6 +1,6 @@
 """The stacks that candidates are measured on: one for each queue type, whose app is renewed for each candidate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +63,10 @@ class Ground(AbstractContextManager["Ground"]):
         target.sampler = _sampler(target, pool)
         self._stacks[candidate.queue_type] = (stack, target, (candidate, pool))
         return target
+
+    def to_start(self, queue_types: Iterable[str]) -> int:
+        """How many of the stacks for these are not up yet."""
+        return len(set(queue_types) - set(self._stacks))
 
     def drop(self, candidate: Candidate) -> None:
         """Take that stack away: something is wrong with it."""

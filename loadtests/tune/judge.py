@@ -111,7 +111,10 @@ def _best(walk: Walk, finalists: set[Candidate]) -> tuple[Candidate | None, str]
         if all(each.tail is None and each.carries is not False for each in safe):
             return walk.present, f"{walk.percentile} was read of no safe settings; what is there stays"
         return walk.present, "no other safe settings met the objective; what is there stays"
-    return meeting[0].candidate, "the highest throughput of the safe settings"
+    first, *rest = meeting
+    if first.candidate == walk.present and (bound := [each for each in rest if each.sender_bound]):
+        return walk.present, f"not told apart from {bound[0].candidate}: the sender was the limit; what is there stays"
+    return first.candidate, "the highest throughput of the safe settings"
 
 
 def _lossy(walk: Walk) -> set[Candidate]:
@@ -126,6 +129,10 @@ def _meets(each: Standing, objective: float | None) -> bool:
 
 def _worth_it(walk: Walk, best: Candidate) -> tuple[Candidate, str]:
     """Whether the best is told apart from the present settings; of those not told apart from it, the simplest."""
+    if any(each.sender_bound for each in walk.standings if each.candidate == walk.present):
+        # What is there carries at least what was sent; how much more, nobody knows.
+        said = f"{best} is not told apart from what is there: the sender was the limit"
+        return walk.present, f"{said}; what is there stays"
     last = [each for each in walk.measured if each.rung == FINAL]
     rounds = together(last, walk.present, best)
     # The best of several is the luckiest of them too: the level of the test is shared by all that it could have been.

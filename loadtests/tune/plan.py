@@ -17,6 +17,8 @@ ROUNDS, SEVERAL = fewest_runs(1), fewest_runs(FINALISTS - 1)
 FINALS = ((SEVERAL + 1, FINALISTS), *((SEVERAL, count) for count in range(FINALISTS, 2, -1)), (ROUNDS, 2))
 # Time that is left over goes into more rounds, up to so many: they tell smaller differences.
 MOST_ROUNDS = 12
+# So many times what the finals should take is kept for them: a run that is repeated must not cost a round.
+SLACK = 1.1
 # The least number of candidates for each finalist: fewer, and halving has chosen from nothing.
 FOR_EACH = 3
 # With fewer candidates there is nothing to choose.
@@ -76,6 +78,11 @@ def cost(lengths: Lengths) -> float:
     return RENEW + LOCUST + WARMUP + lengths.throughput + latency
 
 
+def finals_cost(rounds: int, finalists: int, final: Lengths) -> float:
+    """Seconds to keep for the finals."""
+    return SLACK * rounds * finalists * cost(final)
+
+
 def share(seconds: float, form: Form, most: int) -> Share:
     """The largest finals that leave candidates enough to choose from. `most`: combinations that there are."""
     seconds -= LOOK
@@ -83,7 +90,7 @@ def share(seconds: float, form: Form, most: int) -> Share:
     # With little time the finalists' throughput alone is repeated.
     finals = [(*each, form.final) for each in FINALS] + [(*FINALS[-1], replace(form.final, latency=0.0))]
     for rounds, finalists, final in finals if form.rounds else ():
-        count = width(seconds - rounds * finalists * cost(final), costs)
+        count = width(seconds - finals_cost(rounds, finalists, final), costs)
         if count >= min(most, FOR_EACH * finalists):
             return Share(min(count, most), rounds, finalists, final)
     return Share(min(max(LEAST, width(seconds, costs)), most, form.most or most))

@@ -12,10 +12,12 @@ from loadtests.tune.walk import walk
 def tune(session: Session, todo: list[Job]) -> None:
     """Raises StackError, PhaseFailed, BadResults where nothing can go on."""
     began = time.monotonic()
-    proofs, stacks = proofs_cost(session.form, todo), stacks_cost(todo)
+    proofs = proofs_cost(session.form, todo)
     try:
         for number, job in enumerate(todo):
-            seconds = (session.left() - proofs - (0 if number else stacks)) / (len(todo) - number)
+            # The first walk starts the stacks of all, so it gets the time for that beside its share.
+            stacks = 0.0 if number else stacks_cost(todo)
+            seconds = (session.left() - proofs - stacks) / (len(todo) - number) + stacks
             walk(session, job, f"{number + 1}-{job.task}", time.monotonic() + seconds)
         prove(session, todo)
     finally:

@@ -40,7 +40,8 @@ def walk(session: Session, job: Job, name: str, ends: float) -> None:
     session.keep_manifest(target)
     session.console.say(f"{job.task} {json.dumps(job.args)}: a first look at {job.first}")
     meter.look(target)
-    share = plan.share(ends - time.monotonic(), session.form, len(job.can))
+    stacks = plan.START * session.ground.to_start(job.axes["queue_type"])
+    share = plan.share(ends - time.monotonic() - stacks, session.form, len(job.can))
     found = Walk(
         task=job.task,
         args=job.args,
@@ -65,24 +66,27 @@ class _Walker:
     walk: Walk
     meter: Meter
     ends: float
+    planned: float = 0.0  # seconds of all evaluations so far, as planned and as they were
+    took: float = 0.0
 
     def go(self, share: Share) -> None:
         session, walk, form = self.session, self.walk, self.session.form
         contract, seed = session.ground.contract, session.found.seed
         chosen = space.draw(self.job.can, walk.present, share.candidates, seed, contract)
-        finals = f", then at least {share.rounds} rounds of {share.finalists} finalists" if share.rounds else ""
+        finals = f", then {share.rounds} rounds or more of {share.finalists} finalists" if share.rounds else ""
         session.console.say(
             f"{len(chosen)} of {walk.combinations:,} combinations that can work "
             f"({sum(walk.left_out.values()):,} cannot){finals}"
         )
-        reserved = share.rounds * share.finalists * plan.cost(share.final)
+        reserved = plan.finals_cost(share.rounds, share.finalists, share.final)
         ranked = halve(
             chosen,
             lambda candidate, rung: judge.score(
                 self.evaluate(candidate, rung, form.rungs[rung]), walk.percentile, walk.objective
             ),
             [plan.cost(each) for each in form.rungs],
-            lambda: self.left() - reserved,
+            # In seconds as planned: on a machine that is slower than that the finals keep their rounds all the same.
+            lambda: self.left() / max(1.0, self.took / (self.planned or 1.0)) - reserved,
             seed,
             group=lambda each: bool(space.corners(each, contract)),
             keep=[walk.present],
@@ -103,11 +107,14 @@ class _Walker:
 
     def _finals(self, finalists: list[Candidate], final: Lengths) -> None:
         """All in turn, as often as there is time for."""
-        rng = random.Random(self.session.found.seed)  # noqa: S311  an order, not a secret
+        seed, load = self.session.found.seed, self.meter.load
+        rng = random.Random(seed)  # noqa: S311  an order, not a secret
         seconds, began = plan.cost(final) * len(finalists), time.monotonic()
         for number in range(1, plan.MOST_ROUNDS + 1):
             if self.left() < seconds:
                 return
+            # Each round meets arrivals of its own, or all would tell of one sequence of gaps; its finalists the same.
+            self.meter.load = replace(load, seed=seed + number)
             for candidate in rng.sample(finalists, len(finalists)):
                 self.evaluate(candidate, FINAL, final)
             seconds = (time.monotonic() - began) / number
@@ -116,6 +123,7 @@ class _Walker:
         """Measure, and once more in its place when the run is not valid. Told and kept."""
         session = self.session
         lost = twice = accepted = 0
+        began = time.monotonic()
         for attempt in range(session.form.tries):
             found = self._measure(candidate, rung, lengths)
             # What a run lost is lost, whether its times are valid or not.
@@ -124,6 +132,7 @@ class _Walker:
             session.console.say(f"{candidate}: {_said(found, self.walk.percentile)}{again}")
             if not found.reasons:
                 break
+        self.planned, self.took = self.planned + plan.cost(lengths), self.took + time.monotonic() - began
         found.accepted, found.missing, found.duplicated = accepted, lost, twice
         self.walk.measured.append(found)
         document.write(session.ground.results, session.found)

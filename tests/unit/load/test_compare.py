@@ -1,14 +1,19 @@
 """`warren compare`: what is refused before anything starts, and what follows from runs."""
 
+import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from loadtests.bench.locust_run import Load
+from loadtests.bench.target import Target
 from loadtests.commands.compare import compare
 from loadtests.compare import command, comparison, show
 from loadtests.compare.comparison import Comparison, Run
+from loadtests.generator import schedule
 
 
 def run(name: str, rate: float = 1000.0, **changes: object) -> Run:
@@ -65,6 +70,46 @@ def test_at_a_rate_latency_is_judged_as_far_as_there_are_tasks():
     assert found.differences[0].level == pytest.approx(0.05 / 3)
     few = made(rate=100.0, last=run("run-7-B", p50=None, p90=None))
     assert (few.valid, few.differences, "too few tasks" in few.reasons[0]) == (False, [], True)
+
+
+@pytest.mark.parametrize(("rate", "told"), [(20, True), (100, True), (1000, True), (2, False)])
+def test_a_run_at_a_rate_is_long_enough_for_the_p99_that_is_promised(rate: float, told: bool):
+    seconds = command.length(rate)
+    assert (rate * seconds >= 1.1 * 1000) == told
+    # Shorter than this nothing is measured well, and longer nobody waits for.
+    assert 4 <= seconds <= 120
+    assert command.length(None) == 4
+
+
+def measured(tmp_path: Path, once: Callable[..., Run], **more: object) -> Comparison:
+    sides = {side: Target(f"http://{side}", "", {}) for side in ("A", "B")}
+    loads = {side: Load(target.url, seed=7) for side, target in sides.items()}
+    options = {"a": "a", "b": "b", "baseline": None, "rate": 100.0, "seconds": 1.0, "repeats": 5, "seed": 7}
+    with pytest.MonkeyPatch.context() as patch, command.BenchConsole() as console:
+        patch.setattr(command, "_once", once)
+        return command.measure(loads, sides, tmp_path / "results", "made", options | {"tolerance": 0.0} | more, console)
+
+
+def test_what_will_not_be_told_is_said_before_the_time_is_spent(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    measured(tmp_path, lambda *words: run(words[3]), seconds=4.0)
+    said = capsys.readouterr().out
+    assert "p99 will not be told: too few tasks in a run; --seconds 12 has enough" in said
+    assert said.index("will not be told") < said.index("run 1 of 5")
+
+
+def test_each_pair_meets_arrivals_of_its_own_and_both_of_its_sides_the_same(tmp_path: Path):
+    met: dict[str, list[float]] = {}
+
+    def once(load: Load, _folder: Path, _run: str, name: str, rate: float, *_: object) -> Run:
+        met[name] = [at or 0.0 for at in itertools.islice(schedule.offsets("poisson", rate, load.seed), 50)]
+        # The second run of A is spoiled once: what is run in its place meets what it would have met.
+        return run(name, p99=0.1, reasons=["late"] if name == "run-2-A" else [])
+
+    measured(tmp_path, once)
+    assert len(met) == 11
+    assert all(met[f"run-{pair}-A"] == met[f"run-{pair}-B"] for pair in range(1, 6))
+    assert met["run-2-A-again"] == met["run-2-A"]
+    assert len({tuple(each) for each in met.values()}) == 5
 
 
 def test_it_is_written_for_machines(tmp_path: Path):

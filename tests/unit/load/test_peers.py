@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.peers import brokers, document, measure, table
+from app.contract import Contract, load_contract
+from benchmarks.peers import brokers, command, document, measure, table
 from benchmarks.peers.__main__ import main
-from benchmarks.peers.catalogue import OURS, PEERS
+from benchmarks.peers.catalogue import OURS, PEERS, USERS, Peer, at_once
 from benchmarks.peers.document import MEASURES, BadPeers, Outcome, Peers
 
+STACK = Path(__file__).parents[3] / "stack.yml"
 OUR_RATES = [100.0, 101.0, 99.0, 102.0, 98.0]
 FASTER = [each * 2 for each in OUR_RATES]
 
@@ -31,13 +33,14 @@ def outcome(name: str, values: list[float | None], missing: int = 0, reasons: li
     )
 
 
-def peers(*outcomes: Outcome) -> Peers:
+def peers(*outcomes: Outcome, asked: int = 5) -> Peers:
     host = {"hostname": "secret-host", "cpu": "a processor", "cores": 2, "memory": 2**33}
     about = {"host": host, "stack": {"broker": {"version": "4.0", "erlang": "27"}}, "versions": {"python": "3.13"}}
     return Peers(
         run="a-run",
         started=1_800_000_000,
         rounds=5,
+        asked=asked,
         seed=1,
         command="python -m benchmarks.peers",
         level=document.level(),
@@ -53,7 +56,7 @@ def peers(*outcomes: Outcome) -> Peers:
     [
         (FASTER, "ahead of us"),
         ([each / 2 for each in OUR_RATES], "behind"),
-        ([99.5, 100.5, 101.5, 98.5, 100.1], "no difference seen"),
+        ([99.5, 100.5, 101.5, 98.5, 100.1], "not told apart"),
         (FASTER[:4], "too few runs"),
         ([None] * 5, "no number"),
         # A run that says nothing leaves its round out, on both sides.
@@ -90,6 +93,55 @@ def test_the_table_says_who_is_ahead_who_lost_and_what_could_not_be_measured():
     assert "a processor, 2 cores" in text
     assert "secret-host" not in text
     assert len({line.count("|") for line in text.splitlines() if line.startswith("|")}) == 1
+
+
+def test_interval_and_verdict_are_told_to_be_two_questions():
+    """Five rounds of which one overlaps: the interval leaves out 1, the rank test of five columns does not tell."""
+    found = outcome("pika", [*FASTER[:4], 101.5])
+    published = found.measures["published"]
+    assert (published.verdict, published.ratio and published.ratio.low > 1) == ("not told apart", True)
+    text = table.markdown(peers(outcome(OURS, OUR_RATES), found))
+    assert "no difference" not in text
+    assert "an interval without 1.00 may still be *not told apart*, a hint and no finding" in text
+    assert "Unfinished" not in text
+
+
+def made_turn(rate: float) -> measure.Turn:
+    http = measure.HttpRun(rate, 0, 0, 0, [])
+    return measure.Turn(*({"noop": rate, "sleep": rate} for _ in range(2)), {"noop": http, "sleep": http})
+
+
+@pytest.fixture
+def without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No broker and no manifest of the machine; a turn is made by whoever tests."""
+    monkeypatch.setattr(command, "_brokers", lambda *_: ({}, {}))
+    monkeypatch.setattr(command.interrupt, "install", lambda: None)
+
+
+@pytest.mark.usefixtures("without_processes")
+def test_a_peer_that_fails_late_and_an_interrupt_cost_no_round_that_is_done(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    def turn(_site: measure.Site, peer: Peer, number: int, over_http: bool) -> measure.Turn:
+        if (peer.name, number) == ("pika", 2):
+            raise measure.PeerFailed("a process ended with code 1")
+        if (peer.name, number) == (OURS, 4):
+            raise KeyboardInterrupt
+        return made_turn(100.0 * number)
+
+    monkeypatch.setattr(command, "turn", turn)
+    words = ["--only", OURS, "--only", "pika", "--repeats", "9", "--results", str(tmp_path)]
+    done = CliRunner().invoke(main, words)
+    assert (done.exit_code, "UNFINISHED: 3 of 9 rounds" in done.output) == (130, True), done.output
+    (folder,) = tmp_path.iterdir()
+    found = document.read(folder)
+    assert {peer.name: peer.measures["published"].values for peer in found.peers} == {
+        OURS: [100.0, 200.0, 300.0],
+        "pika": [100.0, None, None],
+    }
+    text = (folder / "peers.md").read_text()
+    assert "**Unfinished: 3 of 9 rounds.** Medians of 3 interleaved rounds" in text
+    assert "pika is left out: round 2 failed: a process ended with code 1" in text
 
 
 def test_a_page_keeps_all_but_what_stands_between_the_markers(tmp_path: Path):
@@ -134,6 +186,23 @@ def test_without_a_valkey_its_peers_are_left_out_with_the_reason(monkeypatch: py
     assert (done.exit_code, "rq is left out: there is no valkey-server" in done.output) == (2, True), done.output
     assert not list(tmp_path.iterdir())
     assert brokers.missing(PEERS["dramatiq"]) is None
+
+
+def _with_web(**settings: int) -> Contract:
+    contract = load_contract(STACK)
+    return contract.model_copy(update={"web": contract.web.model_copy(update=settings)})
+
+
+def test_every_front_end_has_the_processes_and_threads_of_the_contract():
+    contract = _with_web(processes=3, threads=17)
+    shapes = {name: " ".join(measure._front(peer, 80, contract)) for name, peer in PEERS.items()}
+    assert shapes.pop(OURS).endswith("app web")  # which reads the same contract
+    assert "--workers 3" in shapes["taskiq"]
+    del shapes["taskiq"]  # a loop in each process
+    assert all("--workers 3" in each and "--blocking-threads 17" in each for each in shapes.values()), shapes
+    assert at_once(contract) == 17
+    # No more calls than the generator's requests that reach one process.
+    assert at_once(_with_web(processes=3, threads=USERS)) == USERS // 3
 
 
 def test_every_setting_names_its_source():

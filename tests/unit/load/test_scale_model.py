@@ -8,7 +8,7 @@ import pytest
 from benchmarks.million_records import Long
 from benchmarks.scale import page
 from benchmarks.scale.calibrate import Calibrated, calibrate, check, choose, fit_variation
-from benchmarks.scale.extrapolate import USE, parts, scaled
+from benchmarks.scale.extrapolate import SLOW_QUEUE, USE, parts, scaled
 from benchmarks.scale.measured import DRAWN, ROLES, Point, Run, read
 from benchmarks.scale.small import Small
 from benchmarks.scale.stack import Layout, simulate
@@ -104,13 +104,13 @@ def test_at_many_times_the_rate_there_is_enough_of_what_multiplies_and_the_rest_
         assert each.shard.inside == 0
 
 
-def test_the_page_says_what_was_found_and_whose_figure_it_is(model: Calibrated):
+def rendered(model: Calibrated, *checked: Point) -> str:
     found = parts(model, LAYOUT, SMALL)
-    text = page.render(
+    return page.render(
         page.Found(
             run=Run([], ["search-3 at 900/s: the backlog grew"], LAYOUT, {"host": {"cpu": "A CPU", "cores": 4}}),
             model=model,
-            checked=[check(model, LAYOUT, point(200))],
+            checked=[check(model, LAYOUT, each) for each in checked],
             small=SMALL,
             parts=found,
             base=300,
@@ -119,6 +119,29 @@ def test_the_page_says_what_was_found_and_whose_figure_it_is(model: Calibrated):
             command="python -m benchmarks.scale",
         )
     )
+
+
+def test_the_page_says_how_far_to_believe_the_model_and_when_its_fit_lies_on_an_edge(model: Calibrated):
+    seen = check(model, LAYOUT, point(200)).simulated.quantile(0.5)
+    # Simulated a fifth too long at one rate, and by half at another.
+    text = rendered(model, point(200, p50=seen / 1.2), point(200, p50=seen / 1.5))
+    assert "Trust the ceilings, not the tails" in text
+    assert "+50% of p50" in text and "– of p99" in text
+    for variation, said in ((0.0, "the least variation"), (1.0, "the most variation"), (0.25, "")):
+        costs = replace(model.costs, variation=variation)
+        text = rendered(replace(model, costs=costs), point(200))
+        assert ("Its p99 says little" in text, said in text) == (bool(said), True)
+
+
+def test_queues_are_counted_by_the_slower_published_figure_too(model: Calibrated):
+    (needed,) = [
+        line for line in rendered(model, point(200)).splitlines() if line.startswith(f"| {SLOW_QUEUE} | 1 | 5")
+    ]
+    assert needed == f"| {SLOW_QUEUE} | 1 | 5 | "  # 3,000/s and 30,000/s by 9,931/s, seven tenths full
+
+
+def test_the_page_says_what_was_found_and_whose_figure_it_is(model: Calibrated):
+    text = rendered(model, point(200))
     assert "A CPU, 4 cores" in text
     # Not the results file: these tasks keep no results.
     assert "**all cores of the one machine** would be the" in text

@@ -8,12 +8,12 @@ import pytest
 
 from loadtests.analysis.analyse import Asked, analyse
 from loadtests.analysis.histograms import Latency
-from loadtests.selfcheck import broker, http, instruments, saturated, stall
+from loadtests.selfcheck import broker, http, instruments, real_pairs, saturated, stall
 from loadtests.selfcheck.checks import CHECKS, chosen
 from loadtests.selfcheck.command import FAILED, OK, code, judge
 from loadtests.selfcheck.document import Check, Row, SelfCheck
 from loadtests.selfcheck.ground import NotDone, ProgramFailed
-from loadtests.selfcheck.simulated import at_least, at_most
+from loadtests.selfcheck.simulated import at_least, at_most, windows_by_chance
 from loadtests.selfcheck.stub import Answers
 
 RATE, AT = 100.0, 4.0
@@ -94,8 +94,11 @@ def test_percentiles_more_than_a_twentieth_apart_do_not_agree():
 
 
 def test_the_other_generators_report_is_read_or_refused():
-    times = '"latencies": {"50th": 84000000, "90th": 165000000, "99th": 280000000}, "rate": 200.1, "status_codes": {}'
-    assert http.read(f'{{{times}, "success": 1}}') == http.Told(200.1, {"p50": 0.084, "p90": 0.165, "p99": 0.28})
+    times = '"latencies": {"50th": 84000000, "90th": 165000000, "99th": 280000000}, "rate": 200.1, "throughput": 150.2'
+    assert http.read(f'{{{times}, "success": 1}}') == http.Told(150.2, {"p50": 0.084, "p90": 0.165, "p99": 0.28})
+    # Two thousand requests in ten seconds, and the last of them is answered five seconds later.
+    late = [(number / 200, number / 200 + (5.005 if number == 1999 else 0.1)) for number in range(2000)]
+    assert http.answered(late) == pytest.approx(2000 / 15)
     with pytest.raises(ProgramFailed, match="not answered each time"):
         http.read(f'{{{times}, "success": 0.99}}')
     with pytest.raises(ProgramFailed, match="cannot be read"):
@@ -130,6 +133,23 @@ def test_both_count_the_same_messages_of_a_flow(tmp_path: Path):
 def test_errors_and_power_have_their_bounds():
     assert (at_most("A/A", 50, 1000).ok, at_most("A/A", 51, 1000).ok) == (True, False)
     assert (at_least(900, 1000).ok, at_least(899, 1000).ok) == (True, False)
+
+
+def test_a_side_that_is_always_a_little_ahead_is_found_out_by_windows_of_its_pairs():
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(100, 1, 12), rng.normal(100, 1, 12)
+    alike, biased = (real_pairs.in_order(list(a), list(b + ahead)) for ahead in (0, 3))
+    assert (alike.ok, biased.ok, biased.seen) == (True, False, "7")
+    # In the short form as well: two windows, of which chance calls both different hardly ever.
+    short, found_out = (real_pairs.in_order(list(a[:5]), list(b[:5] + ahead)) for ahead in (0, 9))
+    assert (short.ok, found_out.ok) == (True, False)
+
+
+def test_things_alike_rarely_have_more_windows_called_different_than_is_allowed():
+    rng, most = np.random.default_rng(2), windows_by_chance(12, 6, 0.01)
+    found = [real_pairs.in_order(*map(list, rng.normal(100, 1, (2, 12)))).ok for _ in range(300)]
+    assert 0 < most < 7
+    assert sum(not ok for ok in found) <= 6
 
 
 def row(ok: bool, by_clock: bool = False) -> Row:

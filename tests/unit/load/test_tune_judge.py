@@ -111,6 +111,23 @@ def test_a_rate_that_the_sender_was_the_limit_of_is_marked():
     assert [show.row(each, found)[1] for each in found.standings] == ["≥ 151", "100"]
 
 
+def sent_as_fast_as_could_be(measured: list[Measured]) -> list[Measured]:
+    return [each.model_copy(update={"sender_bound": True}) for each in measured]
+
+
+def test_where_the_sender_was_the_limit_of_what_is_there_no_change_is_offered():
+    there, faster = sent_as_fast_as_could_be(runs(NOW, 1411)), sent_as_fast_as_could_be(runs(BIG, 1567))
+    for found in (walk(there, faster), walk(there, runs(BIG, 1567))):
+        assert (found.best, found.gain) == (NOW, None)
+        assert "not told apart from what is there: the sender was the limit" in show.best(found)
+    # Nor is what is there called the fastest of those of which nobody knows what they carry.
+    found = walk(sent_as_fast_as_could_be(runs(NOW, 1567)), sent_as_fast_as_could_be(runs(BIG, 1411)))
+    assert found.best == NOW
+    assert f"not told apart from {BIG}: the sender was the limit" in show.best(found)
+    # What carries at least so much more than what is there is better all the same.
+    assert walk(runs(NOW, 1000), faster).best == BIG
+
+
 def test_an_objective_that_was_not_read_is_not_met():
     def unread(candidate: Candidate, rate: float) -> list[Measured]:
         return [each.model_copy(update={"latency": {"p99": None}}) for each in runs(candidate, rate)]
