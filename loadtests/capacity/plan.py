@@ -10,11 +10,11 @@ from loadtests.analysis.stages import HEADLINE
 from loadtests.capacity.document import Capacity, Model
 from loadtests.capacity.model import latency, rate_of
 from loadtests.capacity.saturation import MACHINE
-from loadtests.gate.slo import COUNTS, OPERATORS, PERCENTILES, Objective
+from loadtests.gate.slo import COUNTS, OPERATORS, PERCENTILES, Objective, parse
 from loadtests.stack_file import CannotChange
 
 MOST = 1000
-# A part that is busier than this has no room for what differs from the measurement.
+# A part that is busier than this, the workers too, has no room for what differs from the measurement.
 BUSY = 0.9
 
 
@@ -38,11 +38,17 @@ class Plan:
 
 
 def plan(capacity: Capacity, rate: float, objectives: list[Objective]) -> Plan:
-    """The fewest processes that carry the rate within the objectives. Raises BadPlan."""
+    """The fewest processes, none too busy, that carry the rate within the objectives. Raises BadPlan.
+
+    Without objectives it is planned for those that the capacity run was made with.
+    """
     model, pool = capacity.model, capacity.pool
     if model is None or pool is None:
         why = "; ".join(capacity.notes) or "no run gave a model"
         raise BadPlan(f"run {capacity.run} has no model of one pool's workers ({why}). Measure one task with --task")
+    said = []
+    if not objectives:
+        objectives, said = _measured(capacity, model)
     judged = [_understood(each, model) for each in objectives if each.name not in COUNTS]
     over = _others(model, rate)
     if over:
@@ -63,8 +69,23 @@ def plan(capacity: Capacity, rate: float, objectives: list[Objective]) -> Plan:
         utilisation=rate / rate_of(model, workers),
         predicted={each.text: _predict(model, workers, rate, each) for each in judged},
         breaks=_breaks(model, rate, workers),
-        warnings=_warnings(capacity, model, rate, workers, objectives),
+        warnings=[*said, *_warnings(capacity, model, rate, workers, objectives)],
     )
+
+
+def _measured(capacity: Capacity, model: Model) -> tuple[list[Objective], list[str]]:
+    """The objectives of the capacity run, as far as the model tells of them, and what to know of them."""
+    found, said = [], []
+    for objective in map(parse, capacity.objectives):
+        try:
+            found.append(objective if objective.name in COUNTS else _understood(objective, model))
+        except BadPlan as error:
+            said.append(f"not planned for, though it was measured with: {error}")
+    if found:
+        said.append(f"planned for what run {capacity.run} was measured with: {' '.join(each.text for each in found)}")
+    if all(each.name in COUNTS for each in found):
+        said.append(f"planned for the rate alone: how long tasks wait, at up to {BUSY:.0%} busy, is not limited; --slo")
+    return found, said
 
 
 def _understood(objective: Objective, model: Model) -> Objective:
@@ -87,7 +108,7 @@ def _predict(model: Model, workers: int, rate: float, objective: Objective) -> f
 
 def _fewest(model: Model, rate: float, objectives: list[Objective]) -> int | None:
     for workers in range(1, MOST + 1):
-        if rate < rate_of(model, workers) and all(
+        if rate <= BUSY * rate_of(model, workers) and all(
             OPERATORS[each.compare](_predict(model, workers, rate, each), each.limit) for each in objectives
         ):
             return workers
@@ -133,10 +154,11 @@ def _breaks(model: Model, rate: float, workers: int) -> str:
 
 def _unreachable(model: Model, rate: float, objectives: list[Objective]) -> str:
     best = max(range(1, MOST + 1), key=lambda count: rate_of(model, count))
-    if rate >= rate_of(model, best):
+    if rate > BUSY * rate_of(model, best):
         return (
             f"{rate:g} tasks/s are out of reach: with contention {model.contention.value:.3g} and coherency "
-            f"{model.coherency.value:.3g} the most is {rate_of(model, best):,.0f} tasks/s, with {best} processes"
+            f"{model.coherency.value:.3g} the most is {rate_of(model, best):,.0f} tasks/s, with {best} processes; a "
+            f"plan keeps them at most {BUSY:.0%} busy"
         )
     missed = [
         f"{each.text} comes to {_predict(model, best, rate, each):.3g} s even without any queue" for each in objectives

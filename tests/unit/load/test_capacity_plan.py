@@ -47,14 +47,33 @@ def measured(found: Model | None, **changes: Any) -> Capacity:
 
 def test_the_count_is_the_fewest_that_carries_rate_and_objective():
     easy = plan(measured(model()), 100, [])
-    assert (easy.workers, easy.low, easy.high) == (3, 3, 3)
+    assert (easy.workers, easy.low, easy.high) == (3, 3, 4)
     assert easy.utilisation == pytest.approx(100 / 120)
     # Nine tenths busy is enough for the rate, and not for a latency near the service time: queues cost.
-    assert plan(measured(model()), 110, []).workers == 3
+    assert plan(measured(model()), 108, []).workers == 3
     strict = plan(measured(model()), 110, [parse("p99<100ms")])
     assert strict.workers > 3
     assert strict.predicted["p99<100ms"] < 0.1
     assert (strict.low, strict.high) == (4, 6)
+
+
+def test_workers_are_planned_with_room_as_any_other_part_is():
+    """Three would do 120 a second: 110 would leave them 92 % busy, with no queue ever short."""
+    found = plan(measured(model()), 110, [])
+    assert (found.workers, found.utilisation) == (4, pytest.approx(110 / 160))
+    assert any("planned for the rate alone" in each for each in found.warnings)
+    with pytest.raises(BadPlan, match="a plan keeps them at most 90% busy"):
+        plan(measured(model(coherency=estimate(0.05))), 0.95 * 40 * 4 / (1 + 0.05 * 12), [])
+
+
+def test_without_objectives_it_is_planned_for_those_that_were_measured():
+    capacity = measured(model(), objectives=["p99<100ms", "lost=0", "max<9s"])
+    found, asked = plan(capacity, 110, []), plan(capacity, 110, [parse("p99<100ms")])
+    assert (found.workers, found.predicted) == (asked.workers, asked.predicted)
+    said = "\n".join(found.warnings)
+    assert "planned for what run r was measured with: p99<100ms lost=0" in said
+    assert "not planned for, though it was measured with: max<9s" in said
+    assert not any("measured with" in each for each in asked.warnings)
 
 
 def test_contention_costs_workers_and_has_an_end():
@@ -78,7 +97,7 @@ def test_it_names_what_breaks_first_and_how_far_it_reaches():
     assert "a task takes 25 ms of a worker" in plan(measured(model()), 100, []).breaks
     assert "web stays as busy" in plan(measured(model(demands={"web": Demand(idle=0, each=1 / 115)})), 102, []).breaks
     far = plan(measured(model()), 300, [parse("lost=0")])
-    assert any("8 processes lie beyond the 2 that were measured" in each for each in far.warnings)
+    assert any("9 processes lie beyond the 2 that were measured" in each for each in far.warnings)
     assert any("lost=0: no model predicts it" in each for each in far.warnings)
 
 
@@ -126,6 +145,20 @@ def test_it_takes_the_newest_shows_a_diff_and_writes_when_told(warren: Callable[
     assert warren("--rate", "100", "--write").exit_code == 0
     assert load_contract(tmp_path / "stack.yml").pools["fast"].processes == 3
     assert "has that count already" in warren("--rate", "100").output
+
+
+def test_a_stack_yml_that_cannot_be_written_is_a_message(
+    warren: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    keep(tmp_path / "results" / "run", measured(model()))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("loadtests.documents.write_text", refuse)
+    refused = warren("--rate", "100", "--write")
+    assert (refused.exit_code, "stack.yml cannot be written: Permission denied" in refused.output) == (2, True)
+    assert (tmp_path / "stack.yml").read_text() == STACK.read_text()
 
 
 def test_bad_capacity_files_are_refused_with_the_cure(warren: Callable[..., Result], tmp_path: Path):
