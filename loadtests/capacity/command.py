@@ -44,25 +44,38 @@ def run(options: dict[str, Any]) -> int:
         )
     run_id, started = new_run_id(), time.time()
     results: Path = options["results"] / run_id
-    arms: list[Arm] = []
+    about, arms = _About(options), list[Arm]()
+
+    def keep(unfinished: str | None) -> Path:
+        return document.write(results, about.capacity(run_id, started, arms, unfinished))
+
     with BenchConsole() as console:
+
+        def end(why: str, code: int) -> int:
+            """What was measured by then cost minutes and is kept, as unfinished."""
+            try:
+                if arms:
+                    console.say(f"kept, unfinished: {keep(why)}")
+            except OSError as error:
+                console.say(f"Error: nothing could be kept: {error}")
+            return code
+
         try:
-            about = _About(options)
             for count in counts:
                 console.say(f"measuring with {count or 'the'} worker processes{'' if count else ' that are there'}")
                 arms.append(about.measure(count, results, run_id, console))
+                keep(f"{len(arms)} of {len(counts)} worker counts were measured")
         except KeyboardInterrupt:
             kept = f" What was measured: {results}" if results.exists() else ""
             console.say(f"interrupted; stopped Locust and the stack.{kept}")
-            return INTERRUPTED
+            return end("interrupted", INTERRUPTED)
         except (NoTarget, ContractError, NoRabbitMQ, CannotTell, BadPlan) as error:
             console.say(f"Error: {error}")
-            return BAD_INPUT
+            return end(str(error), BAD_INPUT)
         except (PhaseFailed, StackError, BadResults, OSError) as error:
             console.say(f"Error: {error}")
-            return NO_NUMBER
-        capacity = about.capacity(run_id, started, arms)
-        path = document.write(results, capacity)
+            return end(str(error), NO_NUMBER)
+        capacity, path = about.capacity(run_id, started, arms), keep(None)
         for each in show.capacity(capacity):
             console.say(each) if isinstance(each, str) else console.console.print(each)
         console.say(f"capacity: {path}")
@@ -110,8 +123,8 @@ class _About:
                 self._note(note)
             return arm
 
-    def capacity(self, run_id: str, started: float, arms: list[Arm]) -> Capacity:
-        """The document of all arms."""
+    def capacity(self, run_id: str, started: float, arms: list[Arm], unfinished: str | None = None) -> Capacity:
+        """The document of these arms. `unfinished`: why there are no more."""
         best = max((arm.rate for arm in arms if arm.rate is not None), default=None)
         unmet = [
             f"{each.text}: {'no rate was found' if best is None else f'{best:,.0f} tasks/s'}"
@@ -130,6 +143,7 @@ class _About:
             objectives=[each.text for each in self.objectives if each.name != "rate"],
             arms=arms,
             model=fit(arms) if self.pool else None,
+            unfinished=unfinished,
             unmet=unmet,
             notes=self.notes,
         )

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from loadtests import documents
 
-VERSION = 1
+VERSION = 2
 FILE = "capacity.json"
 Use = Literal["calibrate", "search", "fit", "held out"]
 
@@ -130,6 +130,7 @@ class Capacity(_Part):
     objectives: list[str]
     arms: list[Arm]
     model: Model | None
+    unfinished: str | None = Field(None, description="why not all counts were measured; null: all were")
     unmet: list[str] = Field([], description="objectives for the capacity itself that it does not meet")
     notes: list[str] = []
 

@@ -46,7 +46,7 @@ def plan(capacity: Capacity, rate: float, objectives: list[Objective]) -> Plan:
     if model is None or pool is None:
         why = "; ".join(capacity.notes) or "no run gave a model"
         raise BadPlan(f"run {capacity.run} has no model of one pool's workers ({why}). Measure one task with --task")
-    said = []
+    said: list[str] = []
     if not objectives:
         objectives, said = _measured(capacity, model)
     judged = [_understood(each, model) for each in objectives if each.name not in COUNTS]
@@ -167,7 +167,8 @@ def _unreachable(model: Model, rate: float, objectives: list[Objective]) -> str:
 
 
 def _warnings(capacity: Capacity, model: Model, rate: float, workers: int, objectives: list[Objective]) -> list[str]:
-    found = list(model.notes)
+    found = [f"run {capacity.run} is unfinished: {capacity.unfinished}"] if capacity.unfinished else []
+    found += model.notes
     measured = [arm.workers for arm in capacity.arms]
     if workers > max(measured):
         found.append(f"{workers} processes lie beyond the {max(measured)} that were measured: an extrapolation")

@@ -10,12 +10,15 @@ from click.testing import CliRunner, Result
 
 from app.contract import ContractError, load_contract
 from loadtests.analysis import manifest
-from loadtests.capacity import document
+from loadtests.bench.locust_run import PhaseFailed
+from loadtests.capacity import command, document
 from loadtests.capacity.document import Arm, Capacity, Demand, Estimate, Model
 from loadtests.capacity.plan import BadPlan, plan, with_processes
+from loadtests.capacity.search import CannotTell
 from loadtests.commands.capacity import capacity as capacity_command
 from loadtests.commands.capacity import plan as plan_command
 from loadtests.gate.slo import parse
+from loadtests.local.errors import StackError
 
 STACK = Path(__file__).parents[3] / "stack.yml"
 
@@ -168,7 +171,7 @@ def test_bad_capacity_files_are_refused_with_the_cure(warren: Callable[..., Resu
     whole = path.read_text()
     for text, complaint in (
         (whole[: len(whole) // 2], "cut off, or not JSON"),
-        (json.dumps(json.loads(whole) | {"version": 99}), "version 99, and this Warren reads 1"),
+        (json.dumps(json.loads(whole) | {"version": 99}), "version 99, and this Warren reads 2"),
         (json.dumps(json.loads(whole) | {"arms": 3}), "arms: Input should be a valid list"),
         (json.dumps(json.loads(whole) | {"machines": ["elsewhere"]}), "measured on elsewhere; this is"),
     ):
@@ -193,3 +196,34 @@ def test_bad_input_is_refused_before_anything_starts(warren: Callable[..., Resul
         refused = CliRunner().invoke(capacity_command, words)
         assert (refused.exit_code, complaint in refused.output) == (2, True), refused.output
     assert not list(tmp_path.glob("results/*"))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (KeyboardInterrupt(), 130),
+        (StackError("the broker died"), 1),
+        (PhaseFailed("2-fit-60: Locust did not end"), 1),
+        (CannotTell("p99<1s: too few tasks"), 2),
+    ],
+)
+def test_a_run_that_ends_early_keeps_the_counts_that_were_measured(
+    warren: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+):
+    def measure(about: Any, count: int, results: Path, *_: object) -> Arm:
+        about.pool = "io"
+        results.mkdir(parents=True, exist_ok=True)
+        if count > 1:
+            raise error
+        return Arm(workers=count, slots=1, points=[], rate=70, limit=80, first="worker", why="")
+
+    monkeypatch.setattr(command._About, "measure", measure)
+    ended = CliRunner().invoke(capacity_command, ["--task", "sleep", "--workers", "1,2,3"])
+    assert (ended.exit_code, "kept, unfinished: results/" in ended.output) == (code, True), ended.output
+    path = document.newest(Path("results"))
+    kept = document.read(path)
+    assert [arm.workers for arm in kept.arms] == [1]
+    assert kept.unfinished == (str(error) or "interrupted")
+    machines = manifest.machines({"host": manifest.host()})
+    document.write(path.parent, kept.model_copy(update={"model": model(), "machines": machines}))
+    assert f"note: run {kept.run} is unfinished: {kept.unfinished}" in warren("--rate", "100").output
