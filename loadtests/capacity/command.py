@@ -93,6 +93,7 @@ class _About:
         lengths = SHORT if options["short"] else Lengths()
         self.lengths = replace(lengths, probe=options["seconds"] or lengths.probe)
         self.pool: str | None = None
+        self.prefetch: int | None = None
         self.notes: list[str] = []
         self.machines: list[str] = []
 
@@ -140,6 +141,7 @@ class _About:
             if options["task"]
             else ["--scenario", options["scenario"]],
             pool=self.pool,
+            prefetch=self.prefetch,
             objectives=[each.text for each in self.objectives if each.name != "rate"],
             arms=arms,
             model=fit(arms) if self.pool else None,
@@ -167,6 +169,7 @@ class _About:
         for note in target.notes:
             self._note(note)
         pool = contract.pools[self.pool] if self.pool else None
+        self.prefetch = pool.prefetch if pool else None
         hosts = target.facts.get("hosts") or {}
         cores = next((each.get("cores") for each in hosts.values()), None) or (
             manifest.host()["cores"] if target.local else None

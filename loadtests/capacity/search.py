@@ -92,6 +92,7 @@ class Bench:
         return Arm(
             workers=workers or max((point.processes for point in points), default=0),
             slots=self.pool.slots,
+            lanes=self.pool.lanes,
             points=points,
             rate=found.best,
             limit=found.limit,

@@ -1,6 +1,7 @@
 """`warren plan`: its arithmetic, what it refuses and how, and stack.yml with its comments as they were."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from click.testing import CliRunner, Result
 from app.contract import ContractError, load_contract
 from loadtests.analysis import manifest
 from loadtests.bench.locust_run import PhaseFailed
-from loadtests.capacity import command, document
+from loadtests.capacity import command, document, show
 from loadtests.capacity.document import Arm, Capacity, Demand, Estimate, Model
 from loadtests.capacity.plan import BadPlan, plan, with_processes
 from loadtests.capacity.search import CannotTell
@@ -37,6 +38,7 @@ def model(**changes: Any) -> Model:
         "counts": [1, 2],
         "demands": {"web": Demand(idle=0, each=0.001)},
     }
+    values |= {"draws": [(35, 0, 0), (40, 0, 0), (45, 0, 0)]}
     values |= {"rest": {"mean": 0.03, "p50": 0.03, "p99": 0.05}, "fitted": [20], "predictions": [], "notes": []}
     return Model(**values | changes)
 
@@ -85,6 +87,17 @@ def test_contention_costs_workers_and_has_an_end():
         plan(measured(model(coherency=estimate(0.05))), 300, [])
 
 
+def test_the_interval_is_of_whole_laws_and_tells_of_an_end_that_nothing_reaches():
+    bends = [(40, 0.0, 0.0), (40, 0.1, 0.0), (42, 0.0, 0.0)]
+    found = plan(measured(model(draws=bends)), 100, [])
+    assert (found.workers, found.low, found.high) == (3, 3, 4)
+    hopeless = plan(measured(model(draws=[*bends, (40, 0.0, 0.05)])), 200, [])
+    assert (hopeless.workers, hopeless.low, hopeless.high) == (6, 6, math.inf)
+    assert "(95 %: 6 or more; at the pessimistic end no count suffices)" in show.plan(hopeless)[0]
+    nothing = plan(measured(model(draws=[])), 100, [])
+    assert "(no interval: too few saturated runs)" in show.plan(nothing)[0]
+
+
 def test_what_more_workers_do_not_help_is_no_plan():
     with pytest.raises(BadPlan, match=r"the web would be 120% busy, full at about 1,000 tasks/s.*measure again"):
         plan(measured(model()), 1200, [])
@@ -102,6 +115,13 @@ def test_it_names_what_breaks_first_and_how_far_it_reaches():
     far = plan(measured(model()), 300, [parse("lost=0")])
     assert any("9 processes lie beyond the 2 that were measured" in each for each in far.warnings)
     assert any("lost=0: no model predicts it" in each for each in far.warnings)
+
+
+def test_messages_taken_far_in_advance_make_a_queue_of_each_process():
+    def noted(prefetch: int, rate: float = 100.0) -> bool:
+        return any("in advance" in each for each in plan(measured(model(), prefetch=prefetch), rate, []).warnings)
+
+    assert (noted(64), noted(2), noted(64, rate=10)) == (True, False, False)
 
 
 def test_stack_yml_changes_in_one_place_and_keeps_every_comment():
