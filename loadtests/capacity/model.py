@@ -151,12 +151,13 @@ def saturated(arm: Arm) -> list[float]:
     """Tasks a second that an arm's workers can do, by each run in which they always had work.
 
     Beyond its limit a stack does less: front end and generator take processors from the workers. So what it carried
-    with a stable queue is a lower bound of each.
+    with a stable queue is the least, and counts once for all runs that did less: they tell nothing of its scatter.
     """
     grown = [point.done for point in arm.points if point.verdict == "growing" and point.done > 0]
     found = grown or [point.done for point in arm.points if point.verdict == "estimate" and grew(point)]
     least = max((point.done for point in arm.points if point.verdict in USABLE), default=0.0)
-    return [max(each, least) for each in found]
+    more = [each for each in found if each > least]
+    return more if len(more) == len(found) else [*more, least]
 
 
 def _above(model: Model, used: list[tuple[Arm, Point]]) -> None:

@@ -188,6 +188,12 @@ def test_what_was_carried_is_a_lower_bound_of_what_the_law_says_can_be():
     assert not any("above what the fitted law allows" in note for note in model.notes)
 
 
+def test_floods_that_did_less_than_was_carried_make_no_interval():
+    """They would all count as the same rate, and look as if it were known exactly."""
+    model = fit([arm(1, seen(1, 28), *(seen(1, 60, done, "growing") for done in (20, 21, 22, 23)))])
+    assert model and (rate_of(model, 1), model.draws) == (pytest.approx(28), [])
+
+
 def test_a_flood_that_filled_no_queue_is_no_ceiling():
     flood = seen(1, 5, 5, "estimate").model_copy(update={"offered": None})
     model = fit([arm(1, simulated(1, 10), flood)])
