@@ -38,8 +38,10 @@ def settled(results: Path, phase: str) -> float:
 def _judge(db: duckdb.DuckDBPyConnection, results: Path, phase: str, offered: float | None) -> Probe:
     meta = next(each for each in join.phases(results) if each["phase"] == phase)
     begin = meta["started"] + float(meta["warmup"])
-    query = "SELECT max(scheduled), count(*) FILTER (WHERE outcome <> 'accepted') FROM sends"
-    last, bad = db.execute(query).fetchone() or (None, 0)
+    query = "SELECT min(scheduled), max(scheduled), count(*) FILTER (WHERE outcome <> 'accepted') FROM sends"
+    first, last, bad = db.execute(query).fetchone() or (None, None, 0)
+    if first is not None and not float(meta["warmup"]):
+        begin = min(begin, first)  # senders without a schedule do not wait for the start
     if last is None or last <= begin:
         return Probe(phase=phase, offered=offered, done=0.0, slope=0.0, verdict="overloaded", why="nothing was sent")
     _moments(db, meta)
