@@ -17,7 +17,7 @@ from loadtests.bench.command import check, load_of, target_of
 from loadtests.bench.console import BenchConsole
 from loadtests.bench.locust_run import PhaseFailed
 from loadtests.bench.target import NoTarget, Target
-from loadtests.capacity import document, show
+from loadtests.capacity import document, page, show
 from loadtests.capacity.document import Arm, Capacity
 from loadtests.capacity.model import fit
 from loadtests.capacity.plan import BadPlan, with_processes
@@ -47,7 +47,9 @@ def run(options: dict[str, Any]) -> int:
     about, arms = _About(options), list[Arm]()
 
     def keep(unfinished: str | None) -> Path:
-        return document.write(results, about.capacity(run_id, started, arms, unfinished))
+        capacity = about.capacity(run_id, started, arms, unfinished)
+        page.write(results, capacity)
+        return document.write(results, capacity)
 
     with BenchConsole() as console:
 
@@ -78,7 +80,7 @@ def run(options: dict[str, Any]) -> int:
         capacity, path = about.capacity(run_id, started, arms), keep(None)
         for each in show.capacity(capacity):
             console.say(each) if isinstance(each, str) else console.console.print(each)
-        console.say(f"capacity: {path}")
+        console.say(f"capacity: {path}, drawn in {path.with_name(page.FILE)}")
     if not capacity.balanced:
         return UNBALANCED
     return NO_NUMBER if capacity.unmet or any(arm.rate is None for arm in arms) else OK

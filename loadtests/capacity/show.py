@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 from rich.table import Table
 
-from loadtests.capacity.document import Arm, Capacity, Estimate, Model
+from loadtests.capacity.document import Arm, Capacity, Estimate, Model, Prediction
 from loadtests.capacity.plan import Plan
 from loadtests.capacity.saturation import decisive
 from loadtests.report.terminal import seconds
+
+NAIVE = "naive: the error of the latency at the nearest fitted rate, without a model"
 
 
 def _table(*columns: str) -> Table:
@@ -71,14 +73,18 @@ def model(found: Model) -> list[Table]:
         table.add_row(name, _small(each.value), _interval(each, _small), f"USL: {what}")
     tested = _table("held out: workers", "tasks/s", "what", "predicted", "measured", "error", "naive")
     for told in found.predictions:
-        form: Callable[[float | None], str] = seconds
-        if told.what.startswith("highest"):
-            form = _per_second
-        predicted = form(told.predicted) if told.predicted is not None else "grows"
-        error, naive = ("–" if each is None else f"{each:+.0%}" for each in (told.error, told.naive))
-        tested.add_row(str(told.workers), f"{told.rate:,.0f}", told.what, predicted, form(told.measured), error, naive)
-    tested.caption = "naive: the error of the latency at the nearest fitted rate, without a model"
+        workers, rate, *others = prediction(told)
+        tested.add_row(workers, rate, told.what, *others)
+    tested.caption = NAIVE
     return [table, tested]
+
+
+def prediction(told: Prediction) -> tuple[str, ...]:
+    """Processes, tasks a second, predicted, measured, its error, that of the naive guess."""
+    form: Callable[[float | None], str] = _per_second if told.what.startswith("highest") else seconds
+    predicted = form(told.predicted) if told.predicted is not None else "grows"
+    errors = ("–" if each is None else f"{each:+.0%}" for each in (told.error, told.naive))
+    return str(told.workers), f"{told.rate:,.0f}", predicted, form(told.measured), *errors
 
 
 def capacity(found: Capacity) -> list[Table | str]:
