@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 
 from loadtests.analysis import clocks, join, manifest, result, timeline
+from loadtests.analysis.backlog import Flow, flow
 from loadtests.analysis.histograms import QUANTILES, Latency, latencies
 from loadtests.analysis.ledger import Ledger, ledger
 from loadtests.analysis.result import Interval, LatencyRun, Probe, Result, Throughput
@@ -31,7 +32,7 @@ class Asked:
     share: float | None = None
     rate: float | None = None
     limit: float | None = None
-    how: str = "tasks finished per second of the run, at the rate that was offered"
+    how: str = "tasks finished per second while others were due, at the rate that was offered"
     probes: list[Probe] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -89,6 +90,12 @@ def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: 
                 f"nothing was sent after the warm-up of {latency_run.warmup:g} s: run longer, or with a shorter one"
             )
     rate = asked.rate if asked.made_by == "bench" else (latency_run.done if latency_run else None)
+    if latency_run and latency_run.growth:
+        notes.insert(
+            0,
+            f"the backlog grew by {latency_run.growth:.1f} tasks/s: only {latency_run.done:,.1f}/s were done while "
+            "more came. This rate is not sustained, and the latency is that of a queue which grows with the run",
+        )
     _note(notes, counts, check, values)
     unknown = list(UNKNOWN)
     if counts.not_known:
@@ -127,27 +134,41 @@ def _all_of(phase: str) -> str:
     return measured(phase).partition(" AND ")[0]
 
 
+def _accepted(phase: str) -> str:
+    return f"{_all_of(phase)} AND outcome = 'accepted'"
+
+
 def _latency_run(db: duckdb.DuckDBPyConnection, meta: dict[str, Any], asked: Asked) -> LatencyRun:
     phase = meta["phase"]
     kept = db.execute(
-        f"""SELECT min(scheduled), max(scheduled),
-            count(*) FILTER (WHERE finishes > 0 OR state = 'not known') FROM tasks
-            WHERE {measured(phase)}"""  # noqa: S608
-    ).fetchone() or (None, None, 0)
+        f"SELECT min(scheduled), max(scheduled) FROM tasks WHERE {measured(phase)}"  # noqa: S608
+    ).fetchone() or (None, None)
     cut = db.execute(f"SELECT count(*) FROM tasks WHERE {_all_of(phase)} AND warmup").fetchone()  # noqa: S608
     seconds = (kept[1] - kept[0]) if kept[0] is not None else 0.0
+    found = _flow(db, meta)
     closed, replayed = meta.get("arrivals") == "closed", bool(meta.get("replay"))
     return LatencyRun(
         phase=phase,
         offered=None if closed or replayed else meta.get("rate"),
         share=asked.share,
-        done=kept[2] / seconds if seconds > 0 else None,
+        done=found.done if found else None,
+        growth=(found.slope if found.grew else 0.0) if found else None,
         arrivals="replay" if replayed else str(meta.get("arrivals")),
         seed=meta.get("seed"),
         warmup=float(meta.get("warmup") or 0),
         cut=int(cut[0]) if cut else 0,
         seconds=seconds,
     )
+
+
+def _flow(db: duckdb.DuckDBPyConnection, meta: dict[str, Any]) -> Flow | None:
+    """Of what was accepted and is no dead letter: that will never be done, and is no queue either."""
+    db.execute(
+        f"""CREATE OR REPLACE TEMP TABLE moments AS SELECT scheduled, started,
+              CASE state WHEN 'not known' THEN answered ELSE finished END AS finished
+            FROM tasks WHERE {_accepted(meta["phase"])} AND state NOT IN ('dead', 'revoked', 'expired')"""  # noqa: S608
+    )
+    return flow(db, meta["started"] + float(meta.get("warmup") or 0))
 
 
 def _withheld(latency: Latency) -> Latency:

@@ -49,7 +49,11 @@ class LatencyRun(_Part):
     phase: str
     offered: float | None
     share: float | None = Field(None, description="of the highest sustained rate")
-    done: float | None
+    done: float | None = Field(description="finished while others were still due; null: too short a run to tell")
+    growth: float | None = Field(
+        None,
+        description="of the backlog, in tasks a second; 0: no more than chance; null: not told, nor is `done`",
+    )
     arrivals: str
     seed: int | None
     warmup: float = Field(description="seconds cut off at the start")

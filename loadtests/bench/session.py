@@ -13,9 +13,9 @@ from loadtests.analysis.join import BadResults
 from loadtests.analysis.result import Interval, Probe, Result
 from loadtests.analysis.self_check import LATE_P99
 from loadtests.bench.locust_run import Load, Phase, PhaseFailed, Tick, run_phase
-from loadtests.bench.plan import BenchPlan
+from loadtests.bench.plan import BenchPlan, TasksTooLong
 from loadtests.bench.search import Search, search
-from loadtests.bench.verdict import judge, lateness
+from loadtests.bench.verdict import judge, lateness, settled
 from loadtests.clocks.watch import Ways, watched
 from loadtests.generator import parts
 
@@ -92,8 +92,19 @@ class Session:
         self.say(f"calibrate: about {estimate.done:,.0f} tasks/s as fast as answers come")
         if estimate.done <= 0:
             raise PhaseFailed(f"calibrate: {estimate.why}; see {self.results / 'log' / 'calibrate.log'}")
+        self._allow_for(settled(self.results, "calibrate"))
         self.found = search(self._probe, estimate.done, self.plan.probes)
         return self.found.best * self.plan.share if self.found.best else None
+
+    def _allow_for(self, settling: float) -> None:
+        """Long tasks take long runs. Raises PhaseFailed when these would be too long."""
+        try:
+            plan = self.plan.for_tasks(settling)
+        except TasksTooLong as error:
+            raise PhaseFailed(f"calibrate: {error}") from error
+        if plan != self.plan:
+            self.say(f"calibrate: tasks are long: warm-up {plan.warmup:.1f} s, runs of {plan.probe:.0f} s")
+        self.plan = plan
 
     def _probe(self, number: int, rate: float) -> Probe:
         name = f"search-{number}"

@@ -17,7 +17,7 @@ from loadtests.bench.command import check, load_of, target_of
 from loadtests.bench.console import BenchConsole
 from loadtests.bench.locust_run import PhaseFailed
 from loadtests.bench.target import NoTarget, Target
-from loadtests.capacity import document, show
+from loadtests.capacity import document, page, show
 from loadtests.capacity.document import Arm, Capacity
 from loadtests.capacity.model import fit
 from loadtests.capacity.plan import BadPlan, with_processes
@@ -44,28 +44,43 @@ def run(options: dict[str, Any]) -> int:
         )
     run_id, started = new_run_id(), time.time()
     results: Path = options["results"] / run_id
-    arms: list[Arm] = []
+    about, arms = _About(options), list[Arm]()
+
+    def keep(unfinished: str | None) -> Path:
+        capacity = about.capacity(run_id, started, arms, unfinished)
+        page.write(results, capacity)
+        return document.write(results, capacity)
+
     with BenchConsole() as console:
+
+        def end(why: str, code: int) -> int:
+            """What was measured by then cost minutes and is kept, as unfinished."""
+            try:
+                if arms:
+                    console.say(f"kept, unfinished: {keep(why)}")
+            except OSError as error:
+                console.say(f"Error: nothing could be kept: {error}")
+            return code
+
         try:
-            about = _About(options)
             for count in counts:
                 console.say(f"measuring with {count or 'the'} worker processes{'' if count else ' that are there'}")
                 arms.append(about.measure(count, results, run_id, console))
+                keep(f"{len(arms)} of {len(counts)} worker counts were measured")
         except KeyboardInterrupt:
             kept = f" What was measured: {results}" if results.exists() else ""
             console.say(f"interrupted; stopped Locust and the stack.{kept}")
-            return INTERRUPTED
+            return end("interrupted", INTERRUPTED)
         except (NoTarget, ContractError, NoRabbitMQ, CannotTell, BadPlan) as error:
             console.say(f"Error: {error}")
-            return BAD_INPUT
+            return end(str(error), BAD_INPUT)
         except (PhaseFailed, StackError, BadResults, OSError) as error:
             console.say(f"Error: {error}")
-            return NO_NUMBER
-        capacity = about.capacity(run_id, started, arms)
-        path = document.write(results, capacity)
+            return end(str(error), NO_NUMBER)
+        capacity, path = about.capacity(run_id, started, arms), keep(None)
         for each in show.capacity(capacity):
             console.say(each) if isinstance(each, str) else console.console.print(each)
-        console.say(f"capacity: {path}")
+        console.say(f"capacity: {path}, drawn in {path.with_name(page.FILE)}")
     if not capacity.balanced:
         return UNBALANCED
     return NO_NUMBER if capacity.unmet or any(arm.rate is None for arm in arms) else OK
@@ -80,6 +95,7 @@ class _About:
         lengths = SHORT if options["short"] else Lengths()
         self.lengths = replace(lengths, probe=options["seconds"] or lengths.probe)
         self.pool: str | None = None
+        self.prefetch: int | None = None
         self.notes: list[str] = []
         self.machines: list[str] = []
 
@@ -110,8 +126,8 @@ class _About:
                 self._note(note)
             return arm
 
-    def capacity(self, run_id: str, started: float, arms: list[Arm]) -> Capacity:
-        """The document of all arms."""
+    def capacity(self, run_id: str, started: float, arms: list[Arm], unfinished: str | None = None) -> Capacity:
+        """The document of these arms. `unfinished`: why there are no more."""
         best = max((arm.rate for arm in arms if arm.rate is not None), default=None)
         unmet = [
             f"{each.text}: {'no rate was found' if best is None else f'{best:,.0f} tasks/s'}"
@@ -127,9 +143,11 @@ class _About:
             if options["task"]
             else ["--scenario", options["scenario"]],
             pool=self.pool,
+            prefetch=self.prefetch,
             objectives=[each.text for each in self.objectives if each.name != "rate"],
             arms=arms,
             model=fit(arms) if self.pool else None,
+            unfinished=unfinished,
             unmet=unmet,
             notes=self.notes,
         )
@@ -153,6 +171,7 @@ class _About:
         for note in target.notes:
             self._note(note)
         pool = contract.pools[self.pool] if self.pool else None
+        self.prefetch = pool.prefetch if pool else None
         hosts = target.facts.get("hosts") or {}
         cores = next((each.get("cores") for each in hosts.values()), None) or (
             manifest.host()["cores"] if target.local else None

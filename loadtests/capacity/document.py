@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from loadtests import documents
 
-VERSION = 1
+VERSION = 2
 FILE = "capacity.json"
 Use = Literal["calibrate", "search", "fit", "held out"]
 
@@ -57,6 +57,7 @@ class Arm(_Part):
 
     workers: int
     slots: int = Field(description="tasks that one process works on at once")
+    lanes: int = Field(1, description="of them, those that can compute at once: children of a prefork pool, else 1")
     points: list[Point]
     rate: float | None = Field(description="the highest that met the objectives; null: none did, or none was valid")
     limit: float | None = Field(description="the lowest above it that did not")
@@ -98,6 +99,9 @@ class Prediction(_Part):
     predicted: float | None = Field(description="null: the model says that the queue grows")
     measured: float
     error: float | None = Field(description="predicted ÷ measured − 1")
+    naive: float | None = Field(
+        None, description="the same error of a guess without a model: latency as at the nearest fitted rate"
+    )
 
 
 class Model(_Part):
@@ -116,6 +120,9 @@ class Model(_Part):
     fitted: list[float] = Field(description="rates of the fit")
     predictions: list[Prediction]
     notes: list[str]
+    draws: list[tuple[float, float, float]] = Field(
+        [], description="gamma, alpha, beta as the scatter of the runs leaves them open; empty: too few runs"
+    )
 
 
 class Capacity(_Part):
@@ -127,9 +134,11 @@ class Capacity(_Part):
     machines: list[str]
     what: list[str] = Field(description="what was sent, as options of the locustfile")
     pool: str | None = Field(description="whose workers were counted; null: several, or not known")
+    prefetch: int | None = Field(None, description="messages that one of its processes takes in advance")
     objectives: list[str]
     arms: list[Arm]
     model: Model | None
+    unfinished: str | None = Field(None, description="why not all counts were measured; null: all were")
     unmet: list[str] = Field([], description="objectives for the capacity itself that it does not meet")
     notes: list[str] = []
 

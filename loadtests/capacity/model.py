@@ -8,14 +8,15 @@ import statistics
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
 from loadtests.analysis.histograms import QUANTILES
 from loadtests.analysis.interval import CONFIDENCE
+from loadtests.capacity import scaling
 from loadtests.capacity.document import Arm, Demand, Estimate, Model, Point, Prediction
-from loadtests.capacity.saturation import BROKER, MACHINE, PARTS, RESULTS, WEB, WORKER
+from loadtests.capacity.saturation import BROKER, MACHINE, PARTS, RESULTS, WEB, WORKER, grew
+from loadtests.capacity.scaling import usl
 
-RESAMPLES = 400
 # The parts that more workers do not help; and how many runs it takes to tell what a task costs them.
 OTHERS = (WEB, BROKER, RESULTS)
 FEWEST = 4
@@ -47,26 +48,6 @@ def wait_quantile(servers: int, rate: float, service: float, spread: float, quan
     return max(0.0, math.log(beyond)) / (servers / service - rate) * (1 + spread) / 2 if beyond > 0 else 0.0
 
 
-def usl(workers: float, single: float, contention: float, coherency: float) -> float:
-    """Gunther's law: tasks a second of so many workers."""
-    return single * workers / (1 + contention * (workers - 1) + coherency * workers * (workers - 1))
-
-
-def fit_usl(counts: Sequence[int], rates: Sequence[float]) -> tuple[float, float, float]:
-    """(single, alpha, beta), none below 0, by least squares of relative errors. As many of them as there are counts."""
-    n, x = np.asarray(counts, float), np.asarray(rates, float)
-    guess = float(np.max(x / n))
-    free = min(3, len(set(counts)))
-
-    def of(found: np.ndarray) -> np.ndarray:
-        single, alpha, beta = [*found, 0.0, 0.0][:3]
-        return usl(n, single * guess, alpha, beta) / x - 1  # type: ignore[arg-type]
-
-    found = optimize.least_squares(of, [1.0, 0.01, 0.001][:free], bounds=([1e-9, 0.0, 0.0][:free], np.inf)).x
-    single, alpha, beta = [*map(float, found), 0.0, 0.0][:3]
-    return single * guess, alpha, beta
-
-
 def fit(arms: list[Arm]) -> Model | None:
     """From the runs that were made for it. None where no worker's service time was seen in a valid run."""
     used = [(arm, point) for arm in arms for point in _points(arm, "fit") if point.service]
@@ -74,7 +55,7 @@ def fit(arms: list[Arm]) -> Model | None:
         return None
     times = [point.service for _, point in used if point.service]
     bound = statistics.mode(point.bound for _, point in used)
-    per_process = arms[0].slots if bound == "slots" else 1
+    per_process = arms[0].slots if bound == "slots" else arms[0].lanes
     spread = statistics.median(point.spread for _, point in used)
     service = _mean(times, "seconds of one server for one task")
     model = Model(
@@ -83,7 +64,7 @@ def fit(arms: list[Arm]) -> Model | None:
         servers=per_process,
         bound=bound,
         rest={},
-        single=Estimate(value=per_process / service.value, low=None, high=None, of="tasks/s of one process"),
+        single=_single(per_process, service),
         contention=Estimate(value=0.0, low=None, high=None, of="alpha"),
         coherency=Estimate(value=0.0, low=None, high=None, of="beta"),
         counts=[],
@@ -91,10 +72,12 @@ def fit(arms: list[Arm]) -> Model | None:
         fitted=[point.offered for _, point in used if point.offered],
         predictions=[],
         notes=[],
+        draws=_draws_of(per_process, times),
     )
     if not model.demands:
         model.notes.append("too few runs told what a task costs the other parts: that they have room is not checked")
     _scale(model, arms)
+    _above(model, used)
     for key in ("mean", *QUANTILES):
         left = []
         for arm, point in used:
@@ -127,7 +110,7 @@ def latency(model: Model, workers: int, rate: float, key: str) -> float | None:
 
 
 def _scale(model: Model, arms: list[Arm]) -> None:
-    """The USL over what saturated workers got done."""
+    """The law over what saturated workers got done; without any, what the service time allows."""
     peaks = {arm.workers: saturated(arm) for arm in arms if arm.first == WORKER}
     peaks = {count: values for count, values in peaks.items() if values}
     left_out = [str(arm.workers) for arm in arms if arm.workers not in peaks]
@@ -138,24 +121,18 @@ def _scale(model: Model, arms: list[Arm]) -> None:
         )
     if not peaks:
         return
-    counts = sorted(peaks)
-    found = fit_usl(counts, [statistics.mean(peaks[count]) for count in counts])
-    rng = np.random.default_rng(1)
-    drawn = [
-        fit_usl(counts, [float(np.mean(rng.choice(peaks[count], len(peaks[count])))) for count in counts])
-        for _ in range(RESAMPLES)
-    ]
-    repeated = all(len(values) > 1 for values in peaks.values())
-    intervals = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+    runs = [(count, rate) for count in sorted(peaks) for rate in peaks[count]]
+    law = scaling.law(runs)
     for index, name in enumerate(("single", "contention", "coherency")):
-        seen = repeated and index < len(counts)
-        low, high = (float(intervals[0][index]), float(intervals[1][index])) if seen else (None, None)
+        low, high = scaling.interval([draw[index] for draw in law.draws])
+        if index >= len(peaks):
+            low = high = None  # was not fitted
         earlier: Estimate = getattr(model, name)
-        setattr(model, name, Estimate(value=found[index], low=low, high=high, of=earlier.of))
-    model.counts = counts
-    if len(counts) > 2:  # the law's own test: the largest count, from what the others said
-        *fewer, most = counts
-        told = usl(most, *fit_usl(fewer, [statistics.mean(peaks[count]) for count in fewer]))
+        setattr(model, name, Estimate(value=law.found[index], low=low, high=high, of=earlier.of))
+    model.counts, model.draws = sorted(peaks), law.draws
+    if len(peaks) > 2:  # the law's own test: the largest count, from what the others said
+        *fewer, most = sorted(peaks)
+        told = usl(most, *scaling.fit_usl(*zip(*[each for each in runs if each[0] != most], strict=True)))
         measured = statistics.mean(peaks[most])
         what = f"highest rate, from {', '.join(map(str, fewer))} workers"
         model.predictions.append(
@@ -163,18 +140,35 @@ def _scale(model: Model, arms: list[Arm]) -> None:
                 workers=most, rate=measured, what=what, predicted=told, measured=measured, error=told / measured - 1
             )
         )
-    if len(counts) < 3:
+    if len(peaks) < 3:
         model.notes.append(
-            f"{len(counts)} worker count(s) measured: of the USL, "
-            f"{'alpha and beta are' if len(counts) == 1 else 'beta is'} taken as 0; --workers 1,2,3 measures more"
+            f"{len(peaks)} worker count(s) measured: of the USL, "
+            f"{'alpha and beta are' if len(peaks) == 1 else 'beta is'} taken as 0; --workers 1,2,3 measures more"
         )
 
 
 def saturated(arm: Arm) -> list[float]:
-    """Tasks a second done in each run of an arm whose workers always had work."""
-    return [
-        point.done for point in arm.points if point.done > 0 and point.verdict in ("growing", "estimate")
-    ]  # fmt: skip
+    """Tasks a second that an arm's workers can do, by each run in which they always had work.
+
+    Beyond its limit a stack does less: front end and generator take processors from the workers. So what it carried
+    with a stable queue is the least, and counts once for all runs that did less: they tell nothing of its scatter.
+    """
+    grown = [point.done for point in arm.points if point.verdict == "growing" and point.done > 0]
+    found = grown or [point.done for point in arm.points if point.verdict == "estimate" and grew(point)]
+    least = max((point.done for point in arm.points if point.verdict in USABLE), default=0.0)
+    more = [each for each in found if each > least]
+    return more if len(more) == len(found) else [*more, least]
+
+
+def _above(model: Model, used: list[tuple[Arm, Point]]) -> None:
+    """Say which stable runs the fitted law calls impossible: they tell nothing of the rest of the latency."""
+    above = [(arm, point) for arm, point in used if (point.offered or 0.0) >= rate_of(model, arm.workers)]
+    if above:
+        told = ", ".join(f"{point.offered:,.0f}/s with {arm.workers}" for arm, point in above)
+        model.notes.append(
+            f"{len(above)} of {len(used)} stable runs lie above what the fitted law allows ({told} processes): it is "
+            "too low there, and what their latency is beside the queue is taken from the other runs"
+        )
 
 
 def _predictions(model: Model, arm: Arm) -> list[Prediction]:
@@ -183,6 +177,7 @@ def _predictions(model: Model, arm: Arm) -> list[Prediction]:
         for key in ("mean", *QUANTILES):
             measured = point.latency.get(key)
             told = latency(model, arm.workers, point.offered or 0.0, key)
+            guess = _nearest(arm, point.offered or 0.0, key)
             if measured and told is not None:
                 seen = told if math.isfinite(told) else None
                 found.append(
@@ -193,9 +188,17 @@ def _predictions(model: Model, arm: Arm) -> list[Prediction]:
                         predicted=seen,
                         measured=measured,
                         error=None if seen is None else seen / measured - 1,
+                        naive=None if guess is None else guess / measured - 1,
                     )
                 )
     return found
+
+
+def _nearest(arm: Arm, rate: float, key: str) -> float | None:
+    """The latency at the nearest rate of the fit."""
+    there = [point for point in _points(arm, "fit") if point.latency.get(key) is not None]
+    best = min(there, key=lambda point: abs((point.offered or 0.0) - rate), default=None)
+    return best.latency[key] if best else None
 
 
 def _points(arm: Arm, use: str) -> list[Point]:
@@ -225,6 +228,21 @@ def _uses(point: Point) -> dict[str, float]:
         ours = sum(part.cores or 0.0 for name, part in point.parts.items() if name in PARTS)
         uses[MACHINE] = ours * machine.share / machine.cores
     return uses
+
+
+def _single(per_process: int, service: Estimate) -> Estimate:
+    """Tasks a second of one process, by the time of a task."""
+    low, high = (per_process / end if end else None for end in (service.high, service.low))
+    return Estimate(value=per_process / service.value, low=low, high=high, of="tasks/s of one process")
+
+
+def _draws_of(per_process: int, times: Sequence[float]) -> list[scaling.Parameters]:
+    """The same, drawn as far as the runs leave it open."""
+    if len(times) < 2:
+        return []
+    error = statistics.stdev(times) / math.sqrt(len(times))
+    drawn = np.random.default_rng(1).standard_t(len(times) - 1, scaling.RESAMPLES) * error + statistics.fmean(times)
+    return [(per_process / float(each), 0.0, 0.0) for each in drawn if each > 0]
 
 
 def _mean(values: Sequence[float], of: str) -> Estimate:

@@ -10,11 +10,14 @@ from loadtests.analysis.stages import HEADLINE
 from loadtests.capacity.document import Capacity, Model
 from loadtests.capacity.model import latency, rate_of
 from loadtests.capacity.saturation import MACHINE
-from loadtests.gate.slo import COUNTS, OPERATORS, PERCENTILES, Objective
+from loadtests.capacity.scaling import interval
+from loadtests.gate.slo import COUNTS, OPERATORS, PERCENTILES, Objective, parse
 from loadtests.stack_file import CannotChange
 
 MOST = 1000
-# A part that is busier than this has no room for what differs from the measurement.
+# So many times the messages that a process can work on, taken in advance, are a queue of its own.
+MUCH = 2
+# A part that is busier than this, the workers too, has no room for what differs from the measurement.
 BUSY = 0.9
 
 
@@ -24,13 +27,16 @@ class BadPlan(Exception):
 
 @dataclass
 class Plan:
-    """`workers`: processes of `pool`. `low`, `high`: the same at the ends of the interval; None: it has none."""
+    """`workers`: processes of `pool`. `low`, `high`: the same at the ends of the interval; None: it has none.
+
+    Infinite: no count suffices at that end.
+    """
 
     pool: str
     rate: float
     workers: int
-    low: int | None
-    high: int | None
+    low: float | None
+    high: float | None
     utilisation: float
     predicted: dict[str, float]
     breaks: str
@@ -38,11 +44,17 @@ class Plan:
 
 
 def plan(capacity: Capacity, rate: float, objectives: list[Objective]) -> Plan:
-    """The fewest processes that carry the rate within the objectives. Raises BadPlan."""
+    """The fewest processes, none too busy, that carry the rate within the objectives. Raises BadPlan.
+
+    Without objectives it is planned for those that the capacity run was made with.
+    """
     model, pool = capacity.model, capacity.pool
     if model is None or pool is None:
         why = "; ".join(capacity.notes) or "no run gave a model"
         raise BadPlan(f"run {capacity.run} has no model of one pool's workers ({why}). Measure one task with --task")
+    said: list[str] = []
+    if not objectives:
+        objectives, said = _measured(capacity, model)
     judged = [_understood(each, model) for each in objectives if each.name not in COUNTS]
     over = _others(model, rate)
     if over:
@@ -63,8 +75,23 @@ def plan(capacity: Capacity, rate: float, objectives: list[Objective]) -> Plan:
         utilisation=rate / rate_of(model, workers),
         predicted={each.text: _predict(model, workers, rate, each) for each in judged},
         breaks=_breaks(model, rate, workers),
-        warnings=_warnings(capacity, model, rate, workers, objectives),
+        warnings=[*said, *_warnings(capacity, model, rate, workers, objectives)],
     )
+
+
+def _measured(capacity: Capacity, model: Model) -> tuple[list[Objective], list[str]]:
+    """The objectives of the capacity run, as far as the model tells of them, and what to know of them."""
+    found, said = [], []
+    for objective in map(parse, capacity.objectives):
+        try:
+            found.append(objective if objective.name in COUNTS else _understood(objective, model))
+        except BadPlan as error:
+            said.append(f"not planned for, though it was measured with: {error}")
+    if found:
+        said.append(f"planned for what run {capacity.run} was measured with: {' '.join(each.text for each in found)}")
+    if all(each.name in COUNTS for each in found):
+        said.append(f"planned for the rate alone: how long tasks wait, at up to {BUSY:.0%} busy, is not limited; --slo")
+    return found, said
 
 
 def _understood(objective: Objective, model: Model) -> Objective:
@@ -86,27 +113,30 @@ def _predict(model: Model, workers: int, rate: float, objective: Objective) -> f
 
 
 def _fewest(model: Model, rate: float, objectives: list[Objective]) -> int | None:
+    # What is missed even without any queue, no count meets: it would take long to try them all.
+    if not all(OPERATORS[each.compare](model.rest[PERCENTILES[each.name]], each.limit) for each in objectives):
+        return None
+    most = 0.0
     for workers in range(1, MOST + 1):
-        if rate < rate_of(model, workers) and all(
+        ceiling = rate_of(model, workers)
+        if ceiling <= most:
+            return None  # from here on, more carry less
+        most = ceiling
+        if rate <= BUSY * ceiling and all(
             OPERATORS[each.compare](_predict(model, workers, rate, each), each.limit) for each in objectives
         ):
             return workers
     return None
 
 
-def _ends(model: Model, rate: float, objectives: list[Objective]) -> tuple[int | None, int | None]:
-    """What the interval of one process' rate makes of the count, or that of its service time where there is none."""
-    low, high = model.single.low, model.single.high
-    if low is None or high is None:
-        times = model.service
-        if times.low is None or times.high is None or times.low <= 0:
-            return None, None
-        low, high = (model.single.value * times.value / end for end in (times.high, times.low))
-    counts = [
-        _fewest(model.model_copy(update={"single": model.single.model_copy(update={"value": end})}), rate, objectives)
-        for end in (high, low)
-    ]
-    return counts[0], counts[1]
+def _ends(model: Model, rate: float, objectives: list[Objective]) -> tuple[float | None, float | None]:
+    """The count for each law that the runs leave open: the interval of these."""
+    counts = []
+    for draw in model.draws:
+        names = zip(("single", "contention", "coherency"), draw, strict=True)
+        parts = {name: getattr(model, name).model_copy(update={"value": value}) for name, value in names}
+        counts.append(_fewest(model.model_copy(update=parts), rate, objectives) or math.inf)
+    return interval(counts)
 
 
 def _others(model: Model, rate: float) -> list[str]:
@@ -133,10 +163,11 @@ def _breaks(model: Model, rate: float, workers: int) -> str:
 
 def _unreachable(model: Model, rate: float, objectives: list[Objective]) -> str:
     best = max(range(1, MOST + 1), key=lambda count: rate_of(model, count))
-    if rate >= rate_of(model, best):
+    if rate > BUSY * rate_of(model, best):
         return (
             f"{rate:g} tasks/s are out of reach: with contention {model.contention.value:.3g} and coherency "
-            f"{model.coherency.value:.3g} the most is {rate_of(model, best):,.0f} tasks/s, with {best} processes"
+            f"{model.coherency.value:.3g} the most is {rate_of(model, best):,.0f} tasks/s, with {best} processes; a "
+            f"plan keeps them at most {BUSY:.0%} busy"
         )
     missed = [
         f"{each.text} comes to {_predict(model, best, rate, each):.3g} s even without any queue" for each in objectives
@@ -145,10 +176,18 @@ def _unreachable(model: Model, rate: float, objectives: list[Objective]) -> str:
 
 
 def _warnings(capacity: Capacity, model: Model, rate: float, workers: int, objectives: list[Objective]) -> list[str]:
-    found = list(model.notes)
+    found = [f"run {capacity.run} is unfinished: {capacity.unfinished}"] if capacity.unfinished else []
+    found += model.notes
     measured = [arm.workers for arm in capacity.arms]
     if workers > max(measured):
         found.append(f"{workers} processes lie beyond the {max(measured)} that were measured: an extrapolation")
+    slots = capacity.arms[0].slots
+    if workers > 1 and capacity.prefetch and capacity.prefetch > MUCH * slots:
+        found.append(
+            f"each process takes {capacity.prefetch} messages in advance and works on {slots} at once: they wait for "
+            "it while others are free, so waits are longer than predicted, which is for one queue before all of them. "
+            f"A lower prefetch for pool {capacity.pool} brings them closer"
+        )
     errors = [abs(each.error) for each in model.predictions if each.error is not None]
     if errors:
         found.append(f"the model was off by up to {max(errors):.0%} where it was tested")

@@ -50,6 +50,10 @@ def _stack_file(source: Path, pool: str, workers: int, write: bool) -> int:
     if not write:
         click.echo(f"not written; --write changes {source}")
         return OK
-    stack_file.write(source, after)
+    try:
+        stack_file.write(source, after)
+    except OSError as error:
+        click.echo(f"Error: {source} cannot be written: {error.strerror}; it is as it was", err=True)
+        return BAD_INPUT
     click.echo(f"written: {source}. `processes` counts those of one machine: on several hosts, divide it among them")
     return OK

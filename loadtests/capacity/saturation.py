@@ -34,6 +34,11 @@ class Pool:
     cores: int | None = None
     machines: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def lanes(self) -> int:
+        """Tasks that one process can compute at once."""
+        return self.slots if self.prefork else 1
+
 
 @dataclass
 class Seen:
@@ -65,9 +70,8 @@ def look(results: Path, phase: str, pool: Pool, done: float) -> Seen:
         sender = _one(db, f"SELECT max(c) FROM (SELECT avg(cpu) c FROM self WHERE ts >= {begin} GROUP BY host, pid)")  # noqa: S608
     # What a process computes for a task, whatever the record says of it: taking it in, its acknowledgement.
     computing = cores[WORKER] / done if WORKER in cores and done > 0 else None
-    lanes = pool.slots if pool.prefork else 1
     by_slots = (busy or 0.0) * done / (processes * pool.slots) if processes else None
-    by_cpu = cores[WORKER] / (processes * lanes) if processes and WORKER in cores else None
+    by_cpu = cores[WORKER] / (processes * pool.lanes) if processes and WORKER in cores else None
     cpu_bound = by_cpu is not None and by_cpu > (by_slots or 0.0)
     service = computing if cpu_bound else busy
     # How the processor time of tasks varies is not recorded; exponential is the usual, careful assumption.
@@ -102,7 +106,7 @@ def look(results: Path, phase: str, pool: Pool, done: float) -> Seen:
 def name_first(points: list[Point]) -> tuple[str | None, str]:
     """The part that saturates first, and why one says so, from all runs of an arm."""
     valid = [point for point in points if point.verdict != "invalid"]
-    growing = [point for point in valid if _grew(point)]
+    growing = [point for point in valid if grew(point)]
     late = [point for point in points if point.verdict == "invalid"]
     if not valid or (late and not growing):
         return (GENERATOR, late[0].why) if late else (None, "nothing was measured")
@@ -133,7 +137,7 @@ def name_first(points: list[Point]) -> tuple[str | None, str]:
     return first, why
 
 
-def _grew(point: Point) -> bool:
+def grew(point: Point) -> bool:
     """A queue grew, be it behind a front end that took in more than workers got done, with no rate of its own."""
     return point.verdict == "growing" or (
         point.verdict == "estimate" and max(point.waiting.values(), default=0.0) >= GROWN and point.slope > GROWN
@@ -143,7 +147,7 @@ def _grew(point: Point) -> bool:
 def decisive(points: list[Point]) -> Point | None:
     """The run that tells what gives way: the slowest whose queue grew, else the one with the most done."""
     valid = [point for point in points if point.verdict != "invalid"]
-    growing = [point for point in valid if _grew(point)]
+    growing = [point for point in valid if grew(point)]
     if growing:
         return min(growing, key=lambda each: each.offered or math.inf)
     return max(valid, key=lambda each: each.done, default=None)

@@ -3,20 +3,22 @@
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from loadtests.analysis import clocks, manifest
 from loadtests.analysis.analyse import Asked, analyse
+from loadtests.analysis.backlog import SETTLED, SIGMAS, more_than_chance
 from loadtests.analysis.histograms import BEYOND, QUANTILES
 from loadtests.analysis.result import Probe, Result
 from loadtests.analysis.stages import HEADLINE
 from loadtests.bench.locust_run import Load, Phase, run_phase
+from loadtests.bench.plan import LONGEST, TasksTooLong, lengthened
 from loadtests.bench.search import Search
 from loadtests.bench.search import search as find
 from loadtests.bench.target import Target
-from loadtests.bench.verdict import judge
+from loadtests.bench.verdict import judge, settled
 from loadtests.capacity import saturation
 from loadtests.capacity.document import Arm, Point, Use
 from loadtests.clocks.watch import watched
@@ -24,12 +26,12 @@ from loadtests.gate import slo
 from loadtests.gate.slo import Objective, Outcome
 from loadtests.generator import parts
 
-# A run is made longer for a percentile that needs more tasks, up to this many seconds.
-LONGEST = 120.0
-# A queue grows when it grew by more than so many standard deviations of what chance does to it.
-SIGMAS = 3.0
-# Tasks a second of the first run: what cannot carry these is not flooded to find out what it can.
+# Of a task nothing is known: the first look sends so many of them. Then the load may leave so many seconds of work.
+LOOK_TASKS, WORK = 20, 60.0
+# Tasks a second of the next look: what cannot carry these is not flooded to find out what it can.
 LOOK = 150.0
+# A rate that is too high by this share must show within a run, against chance.
+TELLS = 0.1
 
 
 class CannotTell(Exception):
@@ -66,16 +68,12 @@ class Bench:
     say: Callable[[str], None]
     tick: Callable[[str], Callable[[float, float], None]]
     notes: list[str] = field(default_factory=list)  # on the runs so far
+    took: float = 0.0  # seconds of a worker for one task, as the first look told
 
     def arm(self, workers: int | None) -> Arm:
         """Measure. `workers`: as it was set up; None: whatever is there. Raises CannotTell, PhaseFailed."""
         prefix = f"{workers}-" if workers else ""
-        # Senders do not wait for workers: of tasks that take long, seconds of them would take minutes to be done.
-        look = first = self._measure(f"{prefix}first-look", "calibrate", LOOK, self.lengths.calibrate)
-        if look.verdict != "growing" or look.done <= 0:
-            first = self._measure(f"{prefix}calibrate", "calibrate", None, self.lengths.calibrate)
-        # A generator that came too late for so short a run tells nothing; the first look does.
-        first = first if first.done > 0 else look
+        first = self._estimate(prefix)
         points = [first]
         self.say(f"{first.name}: about {first.done:,.0f} tasks/s as fast as answers come")
         found = Search()
@@ -94,6 +92,7 @@ class Bench:
         return Arm(
             workers=workers or max((point.processes for point in points), default=0),
             slots=self.pool.slots,
+            lanes=self.pool.lanes,
             points=points,
             rate=found.best,
             limit=found.limit,
@@ -101,6 +100,34 @@ class Bench:
             first=part,
             why=why,
         )
+
+    def _estimate(self, prefix: str) -> Point:
+        """A first idea of the highest rate, and of how long tasks take. Raises CannotTell."""
+        # Senders do not wait for workers: of tasks that take long, seconds of them would take minutes to be done.
+        first = self._measure(f"{prefix}first-look", "calibrate", None, LONGEST, tasks=LOOK_TASKS)
+        self._allow_for(settled(self.results / first.name, first.name))
+        work, seconds = first.done * WORK, self.lengths.calibrate
+        if work < 2 * LOOK_TASKS:
+            return first
+        if work < LOOK * seconds:
+            more = self._measure(f"{prefix}second-look", "calibrate", None, LONGEST, tasks=round(work))
+            return more if more.done > 0 else first
+        look = more = self._measure(f"{prefix}second-look", "calibrate", LOOK, seconds)
+        if look.verdict != "growing" or look.done <= 0:
+            more = self._measure(f"{prefix}calibrate", "calibrate", None, seconds)
+        # A generator that came too late for so short a run tells nothing; a look does.
+        return next((each for each in (more, look) if each.done > 0), first)
+
+    def _allow_for(self, settling: float) -> None:
+        """Long tasks take long runs. Raises CannotTell when these would be too long."""
+        self.took = settling / SETTLED
+        try:
+            probe, warmup = lengthened(self.lengths.probe, self.lengths.warmup, settling)
+        except TasksTooLong as error:
+            raise CannotTell(str(error)) from error
+        if warmup != self.lengths.warmup:
+            self.say(f"tasks are long: warm-up {warmup:.1f} s, runs of {probe:.0f} s")
+        self.lengths = replace(self.lengths, probe=probe, warmup=warmup)
 
     def _probe(self, name: str, rate: float, points: list[Point]) -> Probe:
         point = self._again(name, "search", rate)
@@ -112,7 +139,9 @@ class Bench:
 
     def _again(self, name: str, use: Use, rate: float) -> Point:
         """One run, and another in its place when the generator did not keep up."""
-        seconds = length(self.objectives, rate, self.lengths.probe) if use == "search" else self.lengths.probe
+        seconds = self.lengths.probe
+        if use == "search":
+            seconds = length(self.objectives, rate, max(seconds, telling(rate, self.took)))
         point = self._measure(name, use, rate, seconds)
         self.say(f"{name}: {rate:,.0f} tasks/s {point.verdict}: {point.why}")
         if point.verdict == "invalid" and self.lengths.tries > 1:
@@ -120,12 +149,13 @@ class Bench:
             self.say(f"{name}-again: {rate:,.0f} tasks/s {point.verdict}: {point.why}")
         return point
 
-    def _measure(self, name: str, use: Use, rate: float | None, seconds: float) -> Point:
+    def _measure(self, name: str, use: Use, rate: float | None, seconds: float, tasks: int = 0) -> Point:
         folder = self.results / name
         folder.mkdir(parents=True)
         manifest.write(folder, manifest.manifest(self.target.contract, self.target.facts))
         sampled = parts.folder(folder, name)
-        phase = Phase(name, seconds, self.lengths.warmup, rate, "poisson" if rate else "constant")
+        warmup = 0.0 if tasks else self.lengths.warmup
+        phase = Phase(name, seconds, warmup, rate, "poisson" if rate else "constant", tasks)
         sampler = self.target.sampler(sampled) if self.target.sampler else nullcontext()
         with watched(folder, self.target.clocks), sampler:
             run_phase(self.load, phase, folder, f"{self.run}.{name}", self.tick(name))
@@ -184,9 +214,20 @@ def _more_than_chance(probe: Probe, result: Result) -> bool:
     run, mean, book = result.latency_run, result.latency[HEADLINE].mean, result.ledger
     if book.refused or book.unknown_fate.sent or run is None or mean is None or probe.offered is None:
         return True
-    # Little's law; the number at work is about Poisson, so two looks at it differ by this much.
-    deviation = math.sqrt(2 * probe.offered * mean)
-    return probe.slope * run.seconds > SIGMAS * deviation
+    # Little's law: the tasks in the stack at a time.
+    return more_than_chance(probe.slope, run.seconds, probe.offered * mean)
+
+
+def telling(rate: float, took: float) -> float:
+    """Seconds of a run in which a rate that is too high shows against chance. Raises CannotTell."""
+    seconds = SIGMAS * math.sqrt(2 * rate * took) / (TELLS * rate)
+    if seconds > LONGEST:
+        raise CannotTell(
+            f"at {rate:g} tasks/s of {took:.1f} s each it takes {seconds:,.0f} s to tell a queue from chance, and "
+            f"{LONGEST:g} s is the longest run. Measure with more workers (--workers), or the task with arguments that "
+            "make it shorter"
+        )
+    return seconds
 
 
 def length(objectives: list[Objective], rate: float, seconds: float) -> float:

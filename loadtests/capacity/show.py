@@ -1,13 +1,16 @@
 """Capacity and plan on the terminal."""
 
+import math
 from collections.abc import Callable
 
 from rich.table import Table
 
-from loadtests.capacity.document import Arm, Capacity, Estimate, Model
+from loadtests.capacity.document import Arm, Capacity, Estimate, Model, Prediction
 from loadtests.capacity.plan import Plan
 from loadtests.capacity.saturation import decisive
 from loadtests.report.terminal import seconds
+
+NAIVE = "naive: the error of the latency at the nearest fitted rate, without a model"
 
 
 def _table(*columns: str) -> Table:
@@ -68,15 +71,20 @@ def model(found: Model) -> list[Table]:
     for name, each in (("gamma", found.single), ("alpha", found.contention), ("beta", found.coherency)):
         what = {"gamma": "tasks/s of one process", "alpha": "contention", "beta": "coherency"}[name]
         table.add_row(name, _small(each.value), _interval(each, _small), f"USL: {what}")
-    tested = _table("held out: workers", "tasks/s", "what", "predicted", "measured", "error")
+    tested = _table("held out: workers", "tasks/s", "what", "predicted", "measured", "error", "naive")
     for told in found.predictions:
-        form: Callable[[float | None], str] = seconds
-        if told.what.startswith("highest"):
-            form = _per_second
-        predicted = form(told.predicted) if told.predicted is not None else "grows"
-        error = "–" if told.error is None else f"{told.error:+.0%}"
-        tested.add_row(str(told.workers), f"{told.rate:,.0f}", told.what, predicted, form(told.measured), error)
+        workers, rate, *others = prediction(told)
+        tested.add_row(workers, rate, told.what, *others)
+    tested.caption = NAIVE
     return [table, tested]
+
+
+def prediction(told: Prediction) -> tuple[str, ...]:
+    """Processes, tasks a second, predicted, measured, its error, that of the naive guess."""
+    form: Callable[[float | None], str] = _per_second if told.what.startswith("highest") else seconds
+    predicted = form(told.predicted) if told.predicted is not None else "grows"
+    errors = ("–" if each is None else f"{each:+.0%}" for each in (told.error, told.naive))
+    return str(told.workers), f"{told.rate:,.0f}", predicted, form(told.measured), *errors
 
 
 def capacity(found: Capacity) -> list[Table | str]:
@@ -102,14 +110,22 @@ def capacity(found: Capacity) -> list[Table | str]:
 
 def plan(found: Plan) -> list[str]:
     """The count, how sure it is, and what would break it first."""
-    between = f"between {found.low} and {found.high}" if found.low and found.high else "no interval: too few runs"
     lines = [
-        f"{found.rate:g} tasks/s: {found.workers} worker processes of pool {found.pool} (95 %: {between}), "
+        f"{found.rate:g} tasks/s: {found.workers} worker processes of pool {found.pool} ({_between(found)}), "
         f"{found.utilisation:.0%} busy"
     ]
     lines += [f"  {objective}: {seconds(value)} predicted" for objective, value in found.predicted.items()]
     lines.append(f"breaks first: the assumption {found.breaks}")
     return [*lines, *(f"note: {warning}" for warning in found.warnings)]
+
+
+def _between(found: Plan) -> str:
+    if found.low is None or found.high is None:
+        return "no interval: too few saturated runs"
+    if math.isinf(found.high):
+        least = "" if math.isinf(found.low) else f"{found.low:g} or more; "
+        return f"95 %: {least}at the pessimistic end no count suffices"
+    return f"95 %: between {found.low:g} and {found.high:g}"
 
 
 def _interval(each: Estimate, form: Callable[[float], str]) -> str:

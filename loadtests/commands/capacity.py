@@ -67,6 +67,8 @@ def capacity(**options: object) -> None:
 def plan(**options: object) -> None:
     """How many worker processes a rate takes within objectives, by the model that `warren capacity` fitted.
 
+    Without --slo the objectives are those that `warren capacity` was given. No part is planned over 90 % busy.
+
     \b
     Example: warren plan --rate 100 --slo 'p99<1s'  # after `warren capacity`
              warren plan --rate 100 --slo 'p99<1s' --write  # the same, and into stack.yml

@@ -152,10 +152,15 @@ def _tasks(objective: Objective, book: Ledger) -> Verdict:
 
 def _rate(objective: Objective, result: Result) -> Verdict:
     run = result.latency_run
-    if result.throughput.rate is not None:
+    if result.made_by == "bench" and result.throughput.rate is not None:
         rate, what = result.throughput.rate, result.throughput.how
-    elif run and run.done is not None:
+    elif run and run.done is not None and run.growth is not None:
         rate, what = run.done, "done at the rate that was offered; no higher one was tried"
+        if run.growth:
+            what = f"done while more came, and not sustained: the backlog grew by {run.growth:,.1f} tasks/s"
     else:
-        return Verdict(objective.text, Outcome.CANNOT_TELL, "no rate was measured in this run")
+        why = "no rate was measured in this run"
+        if run and run.done is not None:
+            why = "this result is of an earlier Warren, which counted what was done after the load ended; run it again"
+        return Verdict(objective.text, Outcome.CANNOT_TELL, why)
     return Verdict(objective.text, _outcome(objective, rate), f"{rate:,.1f} tasks/s ({what})")

@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from loadtests.analysis.backlog import STEP, backlog_slope
 from loadtests.analysis.result import Probe
 from loadtests.bench.search import Search, search
-from loadtests.bench.verdict import STEP, backlog_slope, judge
+from loadtests.bench.verdict import judge
+
+from ...made_run import MadeRun
 
 
 def stack(capacity: float, verdict: str = "overloaded") -> Callable[[int, float], Probe]:
@@ -57,12 +60,14 @@ def test_slope_of_a_backlog():
     assert backlog_slope([(t / 10, 7) for t in range(40)]) == pytest.approx(0)
 
 
-def probed(made, service: Callable[[int], float], rate: float = 200.0, count: int = 1000, **send: object) -> Probe:
-    """`service`: number of a task → seconds after its scheduled instant at which it is done."""
+def probed(
+    made, life: Callable[[int], float], rate: float = 200.0, count: int = 1000, took: float = 0.001, **send: object
+) -> Probe:
+    """`life`: number of a task → seconds from its scheduled instant until it is done, `took` of them in a worker."""
     for number in range(count):
         at = number / rate
         made.send(f"t{number}", at, **send)
-        made.record(f"t{number}", at, finished=at + service(number))
+        made.record(f"t{number}", at, started=at + life(number) - took, finished=at + life(number))
     return judge(made.close(), "run", rate)
 
 
@@ -72,7 +77,23 @@ def test_a_rate_that_is_done_as_it_comes_is_sustained(made_run):
 
 def test_long_tasks_do_not_make_a_queue(made_run):
     """Half a second each, but not one more of them under way at the end than at the start of the measuring."""
-    assert probed(made_run(warmup=1.0), lambda n: 0.5).verdict == "sustained"
+    assert probed(made_run(warmup=1.0), lambda n: 0.5, took=0.5).verdict == "sustained"
+
+
+@pytest.mark.parametrize("seconds", [2.0, 5.0])
+def test_tasks_longer_than_the_warm_up_are_told_from_a_queue(tmp_path, seconds: float):
+    """However many are under way: only when fewer end than come does a queue grow."""
+    count = 200 * 12  # twelve seconds of them
+    calm = probed(MadeRun(tmp_path / "calm", warmup=1.0), lambda n: seconds + 0.01, 200, count, took=seconds)
+    assert (calm.verdict, calm.done) == ("sustained", pytest.approx(200, rel=0.01)), calm.why
+    # A tenth fewer are done than come: each waits a little longer than the one before it.
+    over = probed(MadeRun(tmp_path / "over", warmup=1.0), lambda n: seconds + n / 2000, 200, count, took=seconds)
+    assert (over.verdict, over.done) == ("overloaded", pytest.approx(200 / 1.1, rel=0.02)), over.why
+
+
+def test_a_run_that_is_too_short_for_its_tasks_says_so(made_run):
+    probe = probed(made_run(warmup=1.0), lambda n: 5.0, took=5.0)
+    assert (probe.verdict, "run longer" in probe.why) == ("overloaded", True), probe.why
 
 
 def test_a_growing_queue_is_not_sustained_however_short_the_wait(made_run):

@@ -82,8 +82,8 @@ def test_what_is_not_understood_is_refused_with_what_is(text: str, complaint: st
         ("duplicated=0", NOT_MET, "1 of 2,000"),
         ("dead_lettered=0", MET, "0 of 2,000"),
         ("refused=0", NOT_MET, "1 of 2,001 sent tasks"),
-        ("rate>=90", MET, "100.2 tasks/s"),
-        ("rate>200", NOT_MET, "100.2 tasks/s"),
+        ("rate>=90", MET, "100.1 tasks/s"),
+        ("rate>200", NOT_MET, "100.1 tasks/s"),
     ],
 )
 def test_a_result_is_judged_with_its_reason(result: Result, text: str, outcome: Outcome, reason: str):
@@ -113,3 +113,35 @@ def test_a_rate_that_was_offered_is_not_called_the_highest(result: Result):
     result.throughput.rate = None
     verdict = judge(parse("rate>=90"), result)
     assert (verdict.outcome, "no higher one was tried" in verdict.reason) == (MET, True)
+
+
+def test_a_rate_that_only_the_emptied_queue_reached_is_not_met(made_run):
+    """100 tasks a second are offered and 50 done; all are done in the end, long after the last was sent."""
+    made = made_run(warmup=2.0)
+    for number in range(2000):
+        made.send(f"t{number}", number / 100)
+        made.record(f"t{number}", number / 100, started=number / 50 + 0.005, finished=number / 50 + 0.006)
+    result = analyse(made.close(), Asked())
+    assert result.ledger.finished == 2000
+    verdict = judge(parse("rate>=99"), result)
+    assert verdict.outcome == NOT_MET
+    assert verdict.reason.startswith("50.0 tasks/s (done while more came, and not sustained: the backlog grew by 50.")
+    assert judge(parse("rate>=45"), result).outcome == MET
+    assert any("the backlog grew by 50." in note and "not sustained" in note for note in result.notes)
+
+
+def test_a_rate_that_is_carried_is_met_however_long_a_task_takes(made_run):
+    made = made_run(warmup=2.0)
+    for number in range(2000):
+        made.send(f"t{number}", number / 100)
+        made.record(f"t{number}", number / 100, finished=number / 100 + 5.005)
+    result = analyse(made.close(), Asked())
+    assert (judge(parse("rate>=99"), result).outcome, result.latency_run and result.latency_run.growth) == (MET, 0)
+    assert not any("backlog" in note for note in result.notes)
+
+
+def test_a_rate_of_an_earlier_warren_is_measured_again(result: Result):
+    assert result.latency_run
+    earlier = result.model_copy(update={"latency_run": result.latency_run.model_copy(update={"growth": None})})
+    verdict = judge(parse("rate>=1"), earlier)
+    assert (verdict.outcome, "run it again" in verdict.reason) == (CANNOT_TELL, True)
