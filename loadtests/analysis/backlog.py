@@ -83,8 +83,8 @@ def settling(db: duckdb.DuckDBPyConnection) -> float:
 
 def more_than_chance(slope: float, seconds: float, level: float) -> bool:
     """Drawn arrivals make a short queue longer and shorter. `level`: tasks that are in it, and under way, at a time."""
-    # That number is about Poisson, so two looks at it differ by this much.
-    return slope * seconds > SIGMAS * math.sqrt(2 * level)
+    # That number is about Poisson, so two looks at it differ by this much. Clocks that differ may make it negative.
+    return slope * seconds > SIGMAS * math.sqrt(2 * max(0.0, level))
 
 
 def looks(db: duckdb.DuckDBPyConnection, begin: float, end: float) -> list[tuple[float, float]]:

@@ -48,8 +48,9 @@ def run(options: dict[str, Any]) -> int:
 
     def keep(unfinished: str | None) -> Path:
         capacity = about.capacity(run_id, started, arms, unfinished)
+        path = document.write(results, capacity)
         page.write(results, capacity)
-        return document.write(results, capacity)
+        return path
 
     with BenchConsole() as console:
 
