@@ -56,7 +56,7 @@ lint: ## ruff, mypy, yamllint, shellcheck: seconds
 	@.venv/bin/yamllint --strict .
 	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run; fi
 
-test: setup-dev ## all the tests, quick ones first
+test: setup-dev ## the app and the local stack, quick ones first; other targets have their own: test-hosts, test-kubernetes, …
 	@scripts/timed unit $(PYTEST) tests/unit
 	@scripts/timed integration $(MAKE) --no-print-directory test-integration
 	@scripts/timed browser $(PYTEST) tests/browser

@@ -10,10 +10,10 @@ import pika
 
 from app.contract import Contract
 
-# The password may hold any character, even an unescaped @ or /: the last @ ends it. A vhost must be percent-encoded.
 # Milliseconds that what we sent may stay unacknowledged by the broker's kernel. A broker cut off by the network is left
 # for another one then, and not after two missed heartbeats. (py-amqp, for Celery, has such a limit of its own.)
 _DEAF_FOR = 5000
+# The password may hold any character, even an unescaped @ or /: the last @ ends it. A vhost must be percent-encoded.
 _URL = re.compile(
     r"(?P<scheme>amqps?)://(?:(?P<user>[^:@]*)(?::(?P<password>.*))?@)?"
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^/@?:\[\]\s]+)(?::(?P<port>\d+))?(?:/(?P<vhost>[^/?#]*|/))?(?:\?.*)?"

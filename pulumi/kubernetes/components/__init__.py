@@ -1,7 +1,9 @@
 """The stack's parts, each a Pulumi component that a program of one's own can import. See docs/kubernetes.md."""
 
 from components.beat import Beat
-from components.broker import BuiltinBroker, ExternalBroker, OperatorBroker
+from components.broker_builtin import BuiltinBroker
+from components.broker_external import ExternalBroker
+from components.broker_operator import OperatorBroker
 from components.common import BrokerAccess, Common, ResultsAccess
 from components.consumer import Consumer
 from components.flower import Flower

@@ -8,6 +8,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Secret
 
 from app.contract import Contract
+from components.broker_files import AMQPS, MANAGEMENT
 
 # Those of app.broker.rights.
 ROLES = ("web", "worker", "beat", "consumer", "monitor")
@@ -71,8 +72,8 @@ class BrokerAccess:
     pods: Mapping[str, str] | None = None
     asks_api: bool = False
     ready: Sequence[pulumi.Resource] = ()
-    port: int = 5671
-    management_port: int = 15671
+    port: int = AMQPS
+    management_port: int = MANAGEMENT
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pulumi
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components import flower, pods, web
-from components.broker_files import CLUSTER_PORTS, METRICS
+from components.broker_files import AMQPS, CLUSTER_PORTS, METRICS
 from components.common import BrokerAccess, Common, ResultsAccess
 from components.settings import NetworkSettings
 
@@ -69,8 +69,8 @@ class Network(pulumi.ComponentResource):
         self._policy(
             "broker-nodes",
             dict(target),
-            ingress=[_rule(nodes, [*CLUSTER_PORTS, 5671])],
-            egress=[{"to": nodes, "ports": _ports([*CLUSTER_PORTS, 5671])}],
+            ingress=[_rule(nodes, [*CLUSTER_PORTS, AMQPS])],
+            egress=[{"to": nodes, "ports": _ports([*CLUSTER_PORTS, AMQPS])}],
         )
         self._policy(
             "broker-management", dict(target), ingress=[_rule(_namespaces([settings.keda_from]), [management])]

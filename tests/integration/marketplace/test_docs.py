@@ -38,6 +38,8 @@ def test_the_commands_of_the_page(broker: SimpleNamespace, tmp_path: Path) -> No
     start = commands.index("python -m app marketplace")
     for command in commands[:start]:
         run(command)
+        secrets = [file for file in tmp_path.iterdir() if file.name in ("api-password", "api-login", "login", "key")]
+        assert not [file.name for file in secrets if file.stat().st_mode & 0o077], f"for others to read after {command}"
     assert {file.name for file in tmp_path.iterdir()} >= {"api-login", "login", "key"}
     assert "password" not in " ".join(file.name for file in tmp_path.iterdir())
     env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
