@@ -8,6 +8,7 @@ import duckdb
 
 from loadtests.analysis import clocks, join, manifest, result, timeline
 from loadtests.analysis.backlog import Flow, flow
+from loadtests.analysis.clocks import Clock
 from loadtests.analysis.histograms import QUANTILES, Latency, latencies
 from loadtests.analysis.ledger import Ledger, ledger
 from loadtests.analysis.result import Interval, LatencyRun, Probe, Result, Throughput
@@ -16,6 +17,8 @@ from loadtests.analysis.shares import HostShare, shares
 
 # Cores. More than that taken by other programs shows in the numbers.
 NOISE = 0.2
+# Seconds. By clocks that are known less well than this, a short run's last tasks may look like a queue that grows.
+ALIKE = 0.5
 
 UNKNOWN = [
     "tasks that were refused, or never finished, have no latency: the percentiles are of those that finished",
@@ -45,8 +48,7 @@ def analyse(results: Path, asked: Asked) -> Result:
     with join.database() as db:
         odd = join.load(db, results)
         join.join(db, results)
-        found = _result(db, phases, asked, odd)
-        found.clocks = clocks.known(db, phases, about)
+        found = _result(db, phases, asked, odd, clocks.known(db, phases, about))
     found.notes += clocks.notes(found.latency, found.clocks)
     found.machines = manifest.machines(about)
     result.write(results, found)
@@ -59,7 +61,9 @@ def measured(phase: str) -> str:
     return f"phase = '{quoted}' AND NOT warmup AND outcome = 'accepted'"
 
 
-def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: Asked, odd: list[str]) -> Result:
+def _result(
+    db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: Asked, odd: list[str], beside: list[Clock]
+) -> Result:
     names = [str(phase["phase"]) for phase in phases]
     main: str | None = asked.latency_phase or (names[-1] if asked.made_by == "locust" or len(names) == 1 else None)
     reasons, notes = list(asked.reasons), [*asked.notes, *odd]
@@ -77,7 +81,10 @@ def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: 
     if main is not None and main in names:
         meta = phases[names.index(main)]
         values = latencies(db, measured(main))
-        latency_run = _latency_run(db, meta, asked)
+        low, high = clocks.ahead("worker", beside)
+        latency_run = _latency_run(db, meta, asked, (low + high) / 2 if high - low <= ALIKE else None)
+        if high - low > ALIKE:
+            notes.append("whether the backlog grew is not told: the workers' clocks are not known well enough")
         hosts = shares(db, measured(main), main)
         busy = timeline.others(db, main)
         if busy is not None and busy > NOISE:
@@ -120,6 +127,7 @@ def _result(db: duckdb.DuckDBPyConnection, phases: list[dict[str, Any]], asked: 
         self_check=check,
         comparisons=asked.comparisons,
         hosts=hosts,
+        clocks=beside,
     )
 
 
@@ -138,14 +146,14 @@ def _accepted(phase: str) -> str:
     return f"{_all_of(phase)} AND outcome = 'accepted'"
 
 
-def _latency_run(db: duckdb.DuckDBPyConnection, meta: dict[str, Any], asked: Asked) -> LatencyRun:
+def _latency_run(db: duckdb.DuckDBPyConnection, meta: dict[str, Any], asked: Asked, ahead: float | None) -> LatencyRun:
     phase = meta["phase"]
     kept = db.execute(
         f"SELECT min(scheduled), max(scheduled) FROM tasks WHERE {measured(phase)}"  # noqa: S608
     ).fetchone() or (None, None)
     cut = db.execute(f"SELECT count(*) FROM tasks WHERE {_all_of(phase)} AND warmup").fetchone()  # noqa: S608
     seconds = (kept[1] - kept[0]) if kept[0] is not None else 0.0
-    found = _flow(db, meta)
+    found = _flow(db, meta, ahead) if ahead is not None else None
     closed, replayed = meta.get("arrivals") == "closed", bool(meta.get("replay"))
     return LatencyRun(
         phase=phase,
@@ -161,11 +169,14 @@ def _latency_run(db: duckdb.DuckDBPyConnection, meta: dict[str, Any], asked: Ask
     )
 
 
-def _flow(db: duckdb.DuckDBPyConnection, meta: dict[str, Any]) -> Flow | None:
-    """Of what was accepted and is no dead letter: that will never be done, and is no queue either."""
+def _flow(db: duckdb.DuckDBPyConnection, meta: dict[str, Any], ahead: float) -> Flow | None:
+    """Of what was accepted and is no dead letter: that will never be done, and is no queue either.
+
+    `ahead`: seconds by which the workers' clocks are ahead of the one that schedules.
+    """
     db.execute(
-        f"""CREATE OR REPLACE TEMP TABLE moments AS SELECT scheduled, started,
-              CASE state WHEN 'not known' THEN answered ELSE finished END AS finished
+        f"""CREATE OR REPLACE TEMP TABLE moments AS SELECT scheduled, started - {ahead} AS started,
+              CASE state WHEN 'not known' THEN answered ELSE finished - {ahead} END AS finished
             FROM tasks WHERE {_accepted(meta["phase"])} AND state NOT IN ('dead', 'revoked', 'expired')"""  # noqa: S608
     )
     return flow(db, meta["started"] + float(meta.get("warmup") or 0))

@@ -141,6 +141,14 @@ def _machines(part: Stamper, clocks: list[Clock]) -> list[tuple[str, Range | Non
     return found or [("", (0.0, 0.0))]  # the generator's own
 
 
+def ahead(part: Stamper, clocks: list[Clock]) -> Range:
+    """Between what this part's clocks are ahead of the generator's, in seconds; (-inf, inf): not known."""
+    ranges = [found for _, found in _machines(part, clocks)]
+    if any(found is None for found in ranges):
+        return -UNKNOWN, UNKNOWN
+    return min(found[0] for found in ranges if found), max(found[1] for found in ranges if found)
+
+
 def doubtful(latency: dict[str, Latency], clocks: list[Clock]) -> dict[str, float]:
     """Stages whose p50 is no more than noise of the clocks, and by how many seconds they may be wrong."""
     found = {}

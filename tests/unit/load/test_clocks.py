@@ -195,6 +195,18 @@ def test_without_a_way_in_the_records_bound_the_clocks_of_front_end_and_workers(
         for reading in found[name].readings:
             assert abs(reading.offset - truth) <= reading.bound < 0.01
     assert "sent_to_published" in marked(result)
+    # By the workers' clock all was done 2 s before it was done, and nothing in the last 2 s.
+    assert result.latency_run is not None and result.latency_run.growth == 0
+    assert 95 < (result.latency_run.done or 0) < 105
+
+
+def test_a_backlog_is_not_judged_by_clocks_that_nobody_knows(made_run: Any) -> None:
+    run = made_run(host="http://web1")
+    lost = clock("worker2", "worker", 0.0)
+    lost.before = lost.after = None
+    result = analysed(run, lost)
+    assert result.latency_run is not None and (result.latency_run.done, result.latency_run.growth) == (None, None)
+    assert any("the workers' clocks are not known" in note for note in result.notes)
 
 
 def test_one_machine_that_carries_everything_has_no_clocks_to_compare(made_run: Any) -> None:
