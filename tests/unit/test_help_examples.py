@@ -1,4 +1,7 @@
-"""Every command's --help: an example in it can be typed as it stands, or says what has to be there before."""
+"""Every command that --help, the README or a page in docs shows can be typed as it stands.
+
+An example of --help needs no file that a fresh clone has not, or says where it comes from.
+"""
 
 import re
 import shlex
@@ -11,7 +14,10 @@ import pytest
 
 from loadtests.cli import COMMANDS, main
 
+ROOT = Path(__file__).parents[2]
 FILE = re.compile(r"^[\w-]+/|\.(yml|json|xml|csv)$")
+# A command in a page: a line after a prompt, or one in the text that has options; not a mere name such as `warren plan`.
+SHOWN = re.compile(r"^\$ (warren .+)$|`(warren \w+ [^ `]+ [^`]+)`", re.MULTILINE)
 # Options whose file or folder the command itself makes.
 WRITTEN = ("--output", "--results", "--junit", "--markdown")
 
@@ -58,6 +64,21 @@ def test_examples_name_no_file_that_nobody_has(root: Path):
         read = [word for before, word in pairwise(words) if before not in WRITTEN and FILE.search(word)]
         missing = [word for word in read if not (root / word).exists()]
         assert not missing or "#" in line, f"{line}: {missing}"
+
+
+def shown() -> list[tuple[str, str]]:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    found = ((page.relative_to(ROOT), match) for page in pages for match in SHOWN.finditer(page.read_text()))
+    return sorted({(str(page), (match[1] or match[2]).replace("\n", " ")) for page, match in found})
+
+
+@pytest.mark.parametrize(("page", "line"), shown())
+def test_a_command_in_a_page_can_be_typed(page: str, line: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    try:
+        parsed(line)
+    except click.BadParameter as error:
+        assert "does not exist" in str(error), f"{page}: {error}"  # the reader's own file
 
 
 def test_what_cannot_be_parsed_is_seen():
