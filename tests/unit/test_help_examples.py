@@ -16,7 +16,7 @@ from loadtests.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 FILE = re.compile(r"^[\w-]+/|\.(yml|json|xml|csv)$")
-# A command in a page: a line after a prompt, or one in the text that has options; not a mere name such as `warren plan`.
+# A command in a page: a line after a prompt, or one in the text that has options; not a mere name as `warren plan`.
 SHOWN = re.compile(r"^\$ (warren .+)$|`(warren \w+ [^ `]+ [^`]+)`", re.MULTILINE)
 # Options whose file or folder the command itself makes.
 WRITTEN = ("--output", "--results", "--junit", "--markdown")
