@@ -6,8 +6,7 @@ from typing import Any
 import click
 
 from loadtests import interrupt
-
-INTERRUPTED = 130
+from loadtests.exits import INTERRUPTED
 
 # Command → module of loadtests.commands that holds a click command of that name.
 COMMANDS = {

@@ -24,11 +24,11 @@ from loadtests.analysis.join import BadResults
 from loadtests.bench.console import BenchConsole
 from loadtests.bench.locust_run import PhaseFailed
 from loadtests.bench.target import ask_broker
+from loadtests.exits import BAD_INPUT, FAILED, INTERRUPTED, OK, UNBALANCED
 from loadtests.generator.run_id import new_run_id
 from loadtests.local.errors import NoRabbitMQ, StackError
 from loadtests.local.rabbitmq import RabbitMQNode
 
-OK, FAILED, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
 STACK = ROOT / "stack.yml"
 NOTES = (
     "generator, broker, front end and workers shared this machine's cores: in HTTP to done the generator has its part, "

@@ -18,11 +18,10 @@ from loadtests.bench.locust_run import Load, PhaseFailed
 from loadtests.bench.plan import SHORT, BenchPlan
 from loadtests.bench.session import Session
 from loadtests.bench.target import STACKS, NoTarget, Target, by_url, own_stack
+from loadtests.exits import BAD_INPUT, FAILED, INTERRUPTED, OK, UNBALANCED
 from loadtests.generator.run_id import new_run_id
 from loadtests.local.errors import NoRabbitMQ, StackError
 from loadtests.report import page, terminal
-
-OK, FAILED, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def run(options: dict[str, Any]) -> int:

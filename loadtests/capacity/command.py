@@ -23,12 +23,12 @@ from loadtests.capacity.model import fit
 from loadtests.capacity.plan import BadPlan, with_processes
 from loadtests.capacity.saturation import Pool
 from loadtests.capacity.search import SHORT, Bench, CannotTell, Lengths
+from loadtests.exits import BAD_INPUT, FAILED, INTERRUPTED, OK, UNBALANCED
 from loadtests.gate.slo import OPERATORS, Objective
 from loadtests.generator.run_id import new_run_id
 from loadtests.hosts.facts import MACHINE
 from loadtests.local.errors import NoRabbitMQ, StackError
 
-OK, NO_NUMBER, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
 # So many draws show every task of a scenario: the rarest of `mix` is one in a thousand.
 DRAWS = 5000
 
@@ -77,14 +77,14 @@ def run(options: dict[str, Any]) -> int:
             return end(str(error), BAD_INPUT)
         except (PhaseFailed, StackError, BadResults, OSError) as error:
             console.say(f"Error: {error}")
-            return end(str(error), NO_NUMBER)
+            return end(str(error), FAILED)
         capacity, path = about.capacity(run_id, started, arms), keep(None)
         for each in show.capacity(capacity):
             console.say(each) if isinstance(each, str) else console.console.print(each)
         console.say(f"capacity: {path}, drawn in {path.with_name(page.FILE)}")
     if not capacity.balanced:
         return UNBALANCED
-    return NO_NUMBER if capacity.unmet or any(arm.rate is None for arm in arms) else OK
+    return FAILED if capacity.unmet or any(arm.rate is None for arm in arms) else OK
 
 
 class _About:

@@ -11,8 +11,7 @@ from loadtests.analysis import manifest
 from loadtests.capacity import document, show
 from loadtests.capacity.document import BadCapacity
 from loadtests.capacity.plan import BadPlan, plan, with_processes
-
-OK, NO_PLAN, BAD_INPUT = 0, 1, 2
+from loadtests.exits import BAD_INPUT, FAILED, OK
 
 
 def run(options: dict[str, Any]) -> int:
@@ -29,7 +28,7 @@ def run(options: dict[str, Any]) -> int:
         found = plan(capacity, options["rate"], options["objectives"])
     except BadPlan as error:
         click.echo(f"no plan: {error}", err=True)
-        return NO_PLAN
+        return FAILED
     click.echo(f"from {path}")
     for line in (*show.plan(found), *(f"note: {note}" for note in notes)):
         click.echo(line)

@@ -8,10 +8,10 @@ from loadtests.analysis import result as results_file
 from loadtests.analysis.join import BadResults
 from loadtests.analysis.result import Result
 from loadtests.commands import options as shared
+from loadtests.exits import BAD_INPUT, FAILED, OK
 from loadtests.gate import against, junit, slo
 from loadtests.gate.slo import Objective, Outcome, Verdict
 
-OK, NOT_MET, BAD_INPUT = 0, 1, 2
 COLOURS = {Outcome.MET: "green", Outcome.NOT_MET: "red", Outcome.CANNOT_TELL: "yellow"}
 
 
@@ -96,7 +96,7 @@ def gate(
 def _code(verdicts: list[Verdict]) -> int:
     outcomes = {verdict.outcome for verdict in verdicts}
     if Outcome.NOT_MET in outcomes:
-        return NOT_MET
+        return FAILED
     return BAD_INPUT if Outcome.CANNOT_TELL in outcomes else OK
 
 

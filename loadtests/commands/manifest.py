@@ -11,8 +11,8 @@ from app.contract import ContractError, load_contract
 from loadtests.cloudfoundry import manifest as manifests
 from loadtests.cloudfoundry.manifest import Shape
 from loadtests.commands import options as shared
+from loadtests.exits import BAD_INPUT, FAILED
 
-BAD_INPUT, DISAGREES = 2, 1
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,50}[A-Za-z0-9])?")
 ROUTE = re.compile(r"[a-z0-9*]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+)+(/[^\s?#]*)?")
 
@@ -95,4 +95,4 @@ def _judge(path: Path, complaints: list[str]) -> int:
         click.echo(f"{path}: {complaint}", err=True)
     if not complaints:
         click.echo(f"{path} fits stack.yml")
-    return DISAGREES if complaints else 0
+    return FAILED if complaints else 0

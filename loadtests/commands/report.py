@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-BAD_INPUT, UNBALANCED = 2, 3
+from loadtests.exits import BAD_INPUT, UNBALANCED
 
 
 @click.command()

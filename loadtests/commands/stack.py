@@ -15,6 +15,7 @@ import click
 from app.contract import ContractError
 from app.loopback import is_loopback
 from loadtests.commands import options as shared
+from loadtests.exits import BAD_INPUT
 from loadtests.local.errors import PortTaken, StackError
 from loadtests.local.follow import follow, tail
 from loadtests.local.ports import LOOPBACK, is_free
@@ -23,7 +24,6 @@ from loadtests.local.stack import LocalStack
 
 # Where the front end is unless it is said, or somebody else is there already.
 USUAL_PORT = 8080
-BAD_INPUT = 2
 
 
 def _where(command: Callable[..., None]) -> Callable[..., None]:

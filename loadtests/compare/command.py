@@ -27,10 +27,10 @@ from loadtests.compare import comparison as comparisons
 from loadtests.compare import show
 from loadtests.compare.comparison import Comparison, Run
 from loadtests.compare.difference import fewest_runs
+from loadtests.exits import BAD_INPUT, FAILED, INTERRUPTED, INVALID, OK, UNBALANCED
 from loadtests.generator.run_id import new_run_id
 from loadtests.local.errors import NoRabbitMQ, StackError
 
-OK, WORSE, BAD_INPUT, UNBALANCED, INVALID, INTERRUPTED = 0, 1, 2, 3, 4, 130
 WARMUP = 1.0
 # Seconds of a run, unless a percentile takes longer; and how many more tasks than it needs: arrivals are drawn.
 SECONDS, MARGIN = 4.0, 1.2
@@ -254,4 +254,4 @@ def _show(comparison: Comparison, results: Path, options: dict[str, Any], consol
         return UNBALANCED
     if not comparison.valid:
         return INVALID
-    return WORSE if any(each.worse for each in comparison.differences) else OK
+    return FAILED if any(each.worse for each in comparison.differences) else OK

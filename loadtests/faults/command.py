@@ -15,6 +15,7 @@ from loadtests.bench.command import check, target_of
 from loadtests.bench.console import BenchConsole
 from loadtests.bench.locust_run import Load, PhaseFailed
 from loadtests.bench.target import NoTarget, Target
+from loadtests.exits import BAD_INPUT, FAILED, INTERRUPTED, OK, UNBALANCED
 from loadtests.faults import document, outcome, page, show
 from loadtests.faults import schedule as schedules
 from loadtests.faults.document import Faults
@@ -26,7 +27,6 @@ from loadtests.generator.front_end import FrontEnd
 from loadtests.generator.run_id import new_run_id
 from loadtests.local.errors import NoRabbitMQ, StackError
 
-OK, FAILED, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
 # Seconds that a fault takes beyond its load: Locust starts, and drains.
 AROUND = 8.0
 

@@ -12,6 +12,7 @@ from loadtests.analysis import manifest
 from loadtests.analysis.join import BadResults
 from loadtests.bench.console import BenchConsole
 from loadtests.bench.locust_run import PhaseFailed
+from loadtests.exits import BAD_INPUT, FAILED, INTERRUPTED, OK
 from loadtests.generator.broker import BrokerUnusable
 from loadtests.generator.run_id import new_run_id
 from loadtests.local.errors import NoRabbitMQ, StackError
@@ -21,7 +22,6 @@ from loadtests.selfcheck.document import Check, Row, SelfCheck, Verdict
 from loadtests.selfcheck.ground import Ground, NotDone, NotTold, ProgramFailed
 from loadtests.selfcheck.others import Others, busy
 
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 # A machine that is too busy to tell is given so many chances; fewer in the short form.
 TRIES, SHORT_TRIES = 3, 2
 

@@ -15,6 +15,7 @@ from loadtests.analysis.join import BadResults
 from loadtests.bench.console import BenchConsole
 from loadtests.bench.locust_run import Load, PhaseFailed
 from loadtests.capacity.search import CannotTell
+from loadtests.exits import BAD_INPUT, FAILED, INTERRUPTED, UNBALANCED
 from loadtests.generator.run_id import new_run_id
 from loadtests.local.errors import NoRabbitMQ, StackError
 from loadtests.stack_file import CannotChange
@@ -28,7 +29,6 @@ from loadtests.tune.space import BadSpace
 from loadtests.tune.stores import addresses, named
 from loadtests.tune.tuning import tune
 
-OK, NO_NUMBER, BAD_INPUT, UNBALANCED, INTERRUPTED = 0, 1, 2, 3, 130
 # Seconds that `--short` may take on a machine that is busy; one that is free needs a quarter of them.
 SHORT_BUDGET = 240.0
 
@@ -57,7 +57,7 @@ def run(options: dict[str, Any]) -> int:
             return BAD_INPUT
         except (PhaseFailed, StackError, BadResults, OSError) as error:
             _failed(error, found, results, options, console)
-            return NO_NUMBER
+            return FAILED
         return _show(found, results, options, console)
 
 
@@ -104,7 +104,7 @@ def _failed(
 
 def _show(found: Tune, results: Path, options: dict[str, Any], console: BenchConsole) -> int:
     if not any(walk.measured for walk in found.walks):
-        return NO_NUMBER
+        return FAILED
     document.write(results, found)
     path = page.write(results, found)
     for each in show.tune(found):
@@ -117,7 +117,7 @@ def _code(found: Tune, handed: int) -> int:
     """What the run comes to. `handed`: the code of what was made of it."""
     if not found.balanced:
         return UNBALANCED
-    return handed if found.walks and all(walk.best for walk in found.walks) else NO_NUMBER
+    return handed if found.walks and all(walk.best for walk in found.walks) else FAILED
 
 
 def _of_a_run(options: dict[str, Any]) -> int:

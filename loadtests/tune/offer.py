@@ -7,11 +7,10 @@ import click
 from app.contract import ContractError, parse_contract
 from loadtests import stack_file as files
 from loadtests.analysis import manifest
+from loadtests.exits import BAD_INPUT, OK
 from loadtests.stack_file import CannotChange
 from loadtests.tune.candidate import stack_text
 from loadtests.tune.document import Tune, Walk
-
-OK, BAD_INPUT = 0, 2
 
 
 def stack_file(source: Path, found: Tune, results: Path, write: bool, other_machine: bool) -> int:
