@@ -1,5 +1,6 @@
 """A task that runs for a while as things change around it, and how it ends."""
 
+import uuid
 from typing import Any
 
 from .front_end import FrontEnd, wait_until
@@ -12,7 +13,7 @@ class LongTask:
 
     def __init__(self, front: FrontEnd, queue: str = "long", seconds: float = LONG) -> None:
         self.front = front
-        self.run = f"proof-{id(self)}"
+        self.run = f"proof-{uuid.uuid4().hex}"
         order = {"args": [seconds], "queue": queue}
         answer = front.post("/tasks/sleep", json=order, headers={"Warren-Run": self.run})
         assert answer.status_code == 202, answer.text
