@@ -151,7 +151,10 @@ def watched(look: Callable[[], int], until: Callable[[], bool], within: float = 
 
 
 def everything(site: Site) -> set[str]:
-    """Each object of the cluster by kind, namespace and name, but for what comes and goes by itself."""
+    """Each object of the cluster by kind, namespace and name, but for what comes and goes by itself.
+
+    A pod that something else made is replaced under another name, when its node is drained say; its maker is listed.
+    """
     listed = site.hands.kubectl("api-resources", "--verbs=list,get", "-o", "name").split()
     passing = ("events", "leases", "endpoint", "pods.metrics", "nodes.metrics", "componentstatuses", "external.metrics")
     kinds = [kind for kind in listed if not kind.startswith(passing) and ".metrics.k8s.io" not in kind]
@@ -161,5 +164,5 @@ def everything(site: Site) -> set[str]:
     return {
         f"{each['kind']} {each['metadata'].get('namespace', '')}/{each['metadata']['name']}"
         for each in found["items"]
-        if each["kind"] != "Event"
+        if each["kind"] != "Event" and not (each["kind"] == "Pod" and each["metadata"].get("ownerReferences"))
     }

@@ -9,12 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from app.contract import load_contract
+
 from ..cluster.state import ROOT
 from ..long_task import LongTask, assert_done_once
 from .conftest import LARGEST
 from .site import watched
 
-BURST, EACH = 80, 4.0  # tasks and seconds: a pod runs eight at a time and is meant to hold sixteen
+# Ten times what a pod runs at a time, and seconds of each: five times what it is meant to hold.
+BURST, EACH = 10 * load_contract(ROOT / "stack.yml").pools["io"].concurrency, 4.0
+SENDERS = 80
 QUIET = 75.0  # seconds from the burst to the last task
 LONG = 100.0  # seconds of a task that was there before; longer than the pool takes to grow and to shrink
 COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -53,7 +57,7 @@ def replay(site: Any, folder: Path) -> "subprocess.Popen[str]":
     command = [str(Path(sys.executable).with_name("warren")), "bench", "--target", "kubernetes", "--no-open"]
     command += ["--namespace", site.namespace, "--url", site.url, "--replay", str(folder / "burst.csv")]
     return subprocess.Popen(
-        [*command, "--seconds", str(QUIET + 5), "--users", str(BURST), "--results", str(folder / "results")],
+        [*command, "--seconds", str(QUIET + 5), "--users", str(SENDERS), "--results", str(folder / "results")],
         cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
