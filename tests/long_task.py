@@ -39,6 +39,6 @@ def assert_done_once(records: list[dict[str, Any]]) -> None:
 
 
 def assert_done(records: list[dict[str, Any]]) -> None:
-    """At least once: a worker whose broker node restarts cannot acknowledge what it runs, and it is handed out again."""
+    """At least once: who loses its broker cannot acknowledge what it runs, and it is handed out again."""
     assert {record["state"] for record in records} == {"success"}, records
     assert all(record["redelivered"] for record in records[1:]), records
