@@ -21,7 +21,7 @@ from pika.exceptions import (
 )
 
 from app.broker.address import resolve_broker
-from app.broker.topology import BEAT_LOCK
+from app.broker.names import BEAT_LOCK
 from app.broker.url import BrokerAddress
 from app.celery_app import create_app
 from app.contract import Contract, load_contract

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from app.broker.names import DEAD, DELAYED, PLAIN, RECORDS
+from app.broker.names import CELERY_DELAYED, DEAD, PLAIN, RECORDS
 from app.units import format_duration as text
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _queues(c: Contract) -> Complaints:
         yield "default_queue", f"there is no queue {c.default_queue!r}; choose one of {', '.join(c.queues)}"
     first: dict[str, str] = {}
     for name, queue in c.queues.items():
-        if name in (DEAD, PLAIN, RECORDS) or name.startswith(DELAYED):
+        if name in (DEAD, PLAIN, RECORDS) or name.startswith(CELERY_DELAYED):
             yield f"queues.{name}", "every stack has a queue of this name for itself; rename yours"
         for task in queue.tasks:
             if task in first:

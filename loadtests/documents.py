@@ -25,6 +25,14 @@ def write(path: Path, document: BaseModel) -> Path:
     return write_text(path, document.model_dump_json(indent=1) + "\n")
 
 
+def newest(results: Path, name: str, cure: str, error: type[Exception]) -> Path:
+    """The file of that name in the latest run's folder. Raises `error` with the `cure` where there is none."""
+    found = sorted(results.glob(f"*/{name}"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise error(f"{results}: no run in it has a {name}; {cure}")
+    return found[-1]
+
+
 def read(path: Path, kind: type[Document], version: int, command: str, error: type[Exception]) -> Document:
     """A document with a version. Raises `error`, naming the `command` to make one: missing, cut off, outdated."""
     try:

@@ -16,7 +16,7 @@ _Edit = tuple[int, int, str]
 
 
 class CannotChange(Exception):
-    """The text is written in a way that cannot be changed in place; the message says what to do by hand."""
+    """The text cannot be changed in place, or the file not written; the message says what to do by hand."""
 
 
 def changed(text: str, source: Path, changes: Changes) -> str:
@@ -57,8 +57,11 @@ def difference(before: str, after: str, source: Path, what: str) -> str:
 
 
 def write(source: Path, text: str) -> None:
-    """Replace the file, whole or not at all; its mode stays."""
-    documents.write_text(source, text)
+    """Replace the file, whole or not at all; its mode stays. Raises CannotChange."""
+    try:
+        documents.write_text(source, text)
+    except OSError as error:
+        raise CannotChange(f"{source} cannot be written: {error.strerror}; it is as it was") from error
 
 
 def _edits(text: str, node: Any, values: Mapping[str, Any], refusal: CannotChange) -> list[_Edit]:

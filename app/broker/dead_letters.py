@@ -129,7 +129,7 @@ class _Delivery:
 def _take_turn(channel: BlockingChannel) -> None:
     """Until this channel's connection ends. Raises Busy."""
     try:
-        channel.queue_declare(topology.DEAD_LOCK, exclusive=True, auto_delete=True)
+        channel.queue_declare(names.DEAD_LOCK, exclusive=True, auto_delete=True)
     except ChannelClosedByBroker as error:
         if error.reply_code != RESOURCE_LOCKED:
             raise

@@ -7,14 +7,13 @@ front end only looks whether it is there, which needs no right.
 
 import re
 
-from app.broker.names import DEAD, DELAYED, PLAIN, RECORDS, TASKS
-from app.broker.topology import BEAT_LOCK, DEAD_LOCK
+from app.broker.names import BEAT_LOCK, CELERY_DELAYED, DEAD, DEAD_LOCK, PLAIN, RECORDS, TASKS
 from app.contract import Contract
 
 # Celery's own names: remote control (revoke, inspect) and its replies, events, and the delayed delivery of countdowns.
 _CONTROL = [r".*celery\.pidbox"]
 _EVENTS = [r"celeryev.*"]
-_DELAYED = [f"{DELAYED}.*"]
+_DELAYED = [f"{CELERY_DELAYED}.*"]
 # The queue of a process that reads results by `rpc://`: a UUID.
 _REPLIES = ["[0-9a-f-]{36}"]
 

@@ -18,10 +18,6 @@ from typing import Any, Protocol
 from app.broker.names import DEAD, PLAIN, RECORDS, TASKS
 from app.contract import Contract
 
-# An exclusive queue that whoever works on the dead letters holds meanwhile.
-DEAD_LOCK = "dead.lock"
-# And one that the beat which sends holds.
-BEAT_LOCK = "beat.lock"
 EXCHANGES = {DEAD: "direct", RECORDS: "direct", PLAIN: "direct", TASKS: "topic"}
 
 # Records are read within minutes; a stream drops whole segments of this size once the limit is passed.

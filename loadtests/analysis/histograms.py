@@ -62,11 +62,16 @@ def latency(db: duckdb.DuckDBPyConnection, stage: Stage, where: str) -> Latency:
     values: dict[str, float | None] = {}
     reasons = {}
     for name, percentile in QUANTILES.items():
-        needed = round(BEYOND / (1 - percentile / 100))
+        needed = fewest(name)
         values[name] = hdr.get_value_at_percentile(percentile) / 1e6 if count >= needed else None
         if count < needed:
             reasons[name] = f"{count:,} tasks are too few: it takes {needed:,}"
     return Latency(**values, max=row[1], mean=row[0], count=count, negative=row[2], reasons=reasons)
+
+
+def fewest(name: str) -> int:
+    """Values that it takes for a percentile to be told."""
+    return round(BEYOND / (1 - QUANTILES[name] / 100))
 
 
 def latencies(db: duckdb.DuckDBPyConnection, where: str) -> dict[str, Latency]:

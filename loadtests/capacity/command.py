@@ -46,11 +46,11 @@ def run(options: dict[str, Any]) -> int:
     results: Path = options["results"] / run_id
     about, arms = _About(options), list[Arm]()
 
-    def keep(unfinished: str | None) -> Path:
+    def keep(unfinished: str | None) -> tuple[Capacity, Path]:
         capacity = about.capacity(run_id, started, arms, unfinished)
         path = document.write(results, capacity)
         page.write(results, capacity)
-        return path
+        return capacity, path
 
     with BenchConsole() as console:
 
@@ -58,7 +58,7 @@ def run(options: dict[str, Any]) -> int:
             """What was measured by then cost minutes and is kept, as unfinished."""
             try:
                 if arms:
-                    console.say(f"kept, unfinished: {keep(why)}")
+                    console.say(f"kept, unfinished: {keep(why)[1]}")
             except OSError as error:
                 console.say(f"Error: nothing could be kept: {error}")
             return code
@@ -67,7 +67,8 @@ def run(options: dict[str, Any]) -> int:
             for count in counts:
                 console.say(f"measuring with {count or 'the'} worker processes{'' if count else ' that are there'}")
                 arms.append(about.measure(count, results, run_id, console))
-                keep(f"{len(arms)} of {len(counts)} worker counts were measured")
+                if len(arms) < len(counts):
+                    keep(f"{len(arms)} of {len(counts)} worker counts were measured")
         except KeyboardInterrupt:
             kept = f" What was measured: {results}" if results.exists() else ""
             console.say(f"interrupted; stopped Locust and the stack.{kept}")
@@ -78,7 +79,7 @@ def run(options: dict[str, Any]) -> int:
         except (PhaseFailed, StackError, BadResults, OSError) as error:
             console.say(f"Error: {error}")
             return end(str(error), FAILED)
-        capacity, path = about.capacity(run_id, started, arms), keep(None)
+        capacity, path = keep(None)
         for each in show.capacity(capacity):
             console.say(each) if isinstance(each, str) else console.console.print(each)
         console.say(f"capacity: {path}, drawn in {path.with_name(page.FILE)}")
@@ -127,7 +128,7 @@ class _About:
                 self._note(note)
             return arm
 
-    def capacity(self, run_id: str, started: float, arms: list[Arm], unfinished: str | None = None) -> Capacity:
+    def capacity(self, run_id: str, started: float, arms: list[Arm], unfinished: str | None) -> Capacity:
         """The document of these arms. `unfinished`: why there are no more."""
         best = max((arm.rate for arm in arms if arm.rate is not None), default=None)
         unmet = [

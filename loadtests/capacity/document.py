@@ -154,10 +154,7 @@ def write(folder: Path, capacity: Capacity) -> Path:
 
 def newest(results: Path) -> Path:
     """The latest run's file. Raises BadCapacity."""
-    found = sorted(results.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise BadCapacity(f"{results}: no run in it has a {FILE}; measure one with `warren capacity --slo 'p99<500ms'`")
-    return found[-1]
+    return documents.newest(results, FILE, "measure one with `warren capacity --slo 'p99<500ms'`", BadCapacity)
 
 
 def read(path: Path) -> Capacity:

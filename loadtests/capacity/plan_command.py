@@ -12,6 +12,7 @@ from loadtests.capacity import document, show
 from loadtests.capacity.document import BadCapacity
 from loadtests.capacity.plan import BadPlan, plan, with_processes
 from loadtests.exits import BAD_INPUT, FAILED, OK
+from loadtests.stack_file import CannotChange
 
 
 def run(options: dict[str, Any]) -> int:
@@ -51,8 +52,8 @@ def _stack_file(source: Path, pool: str, workers: int, write: bool) -> int:
         return OK
     try:
         stack_file.write(source, after)
-    except OSError as error:
-        click.echo(f"Error: {source} cannot be written: {error.strerror}; it is as it was", err=True)
+    except CannotChange as error:
+        click.echo(f"Error: {error}", err=True)
         return BAD_INPUT
     click.echo(f"written: {source}. `processes` counts those of one machine: on several hosts, divide it among them")
     return OK

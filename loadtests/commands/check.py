@@ -12,6 +12,7 @@ from app.broker import rights, topology
 from app.contract import Contract, ContractError, load_contract
 from app.units import format_duration
 from loadtests.commands import options as shared
+from loadtests.exits import BAD_INPUT
 
 
 @click.command()
@@ -26,7 +27,7 @@ def check(stack: Path, cores: int | None, as_json: bool, broker_version: str) ->
     except ContractError as error:
         click.echo(str(error), err=True)
         click.echo(f"{len(error.complaints)} complaint(s); nothing was changed.", err=True)
-        raise SystemExit(2) from error
+        raise SystemExit(BAD_INPUT) from error
     if as_json:
         click.echo(json.dumps(for_programs(contract, _version(broker_version)), indent=2))
         return

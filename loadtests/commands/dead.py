@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.exits import FAILED
 from loadtests.generator.front_end import FrontEnd, FrontEndError
 from loadtests.local.state import StackState
 
@@ -145,4 +146,4 @@ def _settle(front: FrontEnd, method: str, path: str, choice: dict[str, Any], don
     for each in failed:
         click.echo(f"{each['id']}: {each['detail']}", err=True)
     if failed:
-        raise SystemExit(1)
+        raise SystemExit(FAILED)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from loadtests import documents
 from loadtests.analysis import result as results_file
 from loadtests.analysis.join import BadResults
 from loadtests.analysis.result import Result
@@ -65,7 +66,8 @@ def gate(
         raise click.UsageError("nothing to judge by; give --slo or --against")
     try:
         if result is None:
-            result = newest(results)
+            cure = "make one with `warren bench`"
+            result = documents.newest(results, results_file.FILE, cure, BadResults).parent
             click.echo(f"newest result: {result}")
             if earlier and _folder(earlier).resolve() == result.resolve():
                 raise BadResults(f"{result} is the one to compare with; run `warren bench` again, or name a RESULT")
@@ -98,14 +100,6 @@ def _code(verdicts: list[Verdict]) -> int:
     if Outcome.NOT_MET in outcomes:
         return FAILED
     return BAD_INPUT if Outcome.CANNOT_TELL in outcomes else OK
-
-
-def newest(results: Path) -> Path:
-    """The folder of the latest run that has a result. Raises BadResults."""
-    found = sorted(results.glob(f"*/{results_file.FILE}"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise BadResults(f"{results}: no run in it has a {results_file.FILE}; make one with `warren bench`")
-    return found[-1].parent
 
 
 def _read(path: Path) -> Result:

@@ -14,15 +14,15 @@ import click
 from app.contract import ContractError, load_contract
 from loadtests.analysis import manifest
 from loadtests.analysis.analyse import Asked, analyse
-from loadtests.analysis.histograms import BEYOND, QUANTILES
+from loadtests.analysis.histograms import fewest
 from loadtests.analysis.join import BadResults
 from loadtests.analysis.stages import HEADLINE
 from loadtests.bench.comparisons import pairs
 from loadtests.bench.console import BenchConsole
 from loadtests.bench.locust_run import Load, Phase, PhaseFailed, run_phase
+from loadtests.bench.plan import LONGEST
 from loadtests.bench.target import STACKS, NoTarget, Target, by_url, own_stack
 from loadtests.bench.verdict import judge as judge_phase
-from loadtests.capacity.search import LONGEST
 from loadtests.compare import comparison as comparisons
 from loadtests.compare import show
 from loadtests.compare.comparison import Comparison, Run
@@ -80,12 +80,7 @@ def length(rate: float | None) -> float:
     """Seconds of a run when none are given: at a rate, as many as the judged percentiles take, within bounds."""
     if rate is None:
         return SECONDS
-    return min(LONGEST, max(SECONDS, MARGIN * max(map(_needed, comparisons.PERCENTILES)) / rate))
-
-
-def _needed(percentile: str) -> int:
-    """Tasks in a run, below which it is not told."""
-    return round(BEYOND / (1 - QUANTILES[percentile] / 100))
+    return min(LONGEST, max(SECONDS, MARGIN * max(map(fewest, comparisons.PERCENTILES)) / rate))
 
 
 @contextmanager
@@ -142,8 +137,8 @@ def measure(
     manifest.write(results, facts)
     minutes = 2 * repeats * (seconds + WARMUP + AROUND) / 60
     console.say(f"{repeats} runs a side of {seconds:g} s, in turn: about {minutes:.0f} min")
-    if rate and (few := [name for name in comparisons.PERCENTILES if rate * seconds < _needed(name)]):
-        enough = math.ceil(MARGIN * _needed(few[-1]) / rate)
+    if rate and (few := [name for name in comparisons.PERCENTILES if rate * seconds < fewest(name)]):
+        enough = math.ceil(MARGIN * fewest(few[-1]) / rate)
         console.say(f"{', '.join(few)} will not be told: too few tasks in a run; --seconds {enough} has enough")
 
     about = {name: manifest.manifest(target.contract, target.facts) for name, target in targets.items()}

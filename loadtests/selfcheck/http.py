@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from loadtests.analysis.histograms import BEYOND, QUANTILES
+from loadtests.analysis.histograms import QUANTILES, fewest
 from loadtests.bench.comparisons import pairs
 from loadtests.bench.locust_run import Load
 from loadtests.report.terminal import seconds as shown
@@ -42,7 +42,7 @@ def run(ground: Ground) -> list[Row]:
     program = str(instruments.vegeta(ground.vegeta))
     repeats = 1 if ground.short else 5
     # Twice as long as a p99 takes: the last answer is waited for, and a shorter run's rate would tell mostly of it.
-    seconds = 2 * BEYOND / (1 - QUANTILES["p99"] / 100) / RATE
+    seconds = 2 * fewest("p99") / RATE
     with stub(ANSWERS, ground.folder) as front:
         arms = {
             "ours": lambda name: _ours(ground, name, front.url, seconds),

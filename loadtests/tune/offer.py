@@ -57,8 +57,8 @@ def stack_file(source: Path, found: Tune, results: Path, write: bool, other_mach
         return OK
     try:
         files.write(source, after)
-    except OSError as error:
-        click.echo(f"Error: {source} cannot be written: {error.strerror}; it is as it was", err=True)
+    except CannotChange as error:
+        click.echo(f"Error: {error}", err=True)
         return BAD_INPUT
     click.echo(f"written: {source}")
     return OK

@@ -7,7 +7,7 @@ from typing import Any
 import pika
 import pytest
 
-from app.broker import topology
+from app.broker import names, topology
 from app.broker.dead_letter import Selection
 from app.broker.dead_letters import DeadLetters
 from app.broker.message import TaskMessage
@@ -128,7 +128,7 @@ def test_nothing_chosen_is_refused(front: Any, letters: list[TaskMessage], choic
 
 
 def test_two_operations_at_once_are_not_let_in(front: Any, channel: Any, letters: list[TaskMessage]) -> None:
-    channel.queue_declare(topology.DEAD_LOCK, exclusive=True, auto_delete=True)
+    channel.queue_declare(names.DEAD_LOCK, exclusive=True, auto_delete=True)
     answer = front.post("/dead/replay", json={"all": True})
     assert answer.status_code == 409
     assert "another operation" in answer.json()["detail"]

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.contract import load_contract, parse_contract
-from loadtests import stack_file
+from loadtests import documents
 from loadtests.analysis import manifest
 from loadtests.commands.tune import tune as tune_command
 from loadtests.tune import document, judge, markdown, page, show
@@ -298,7 +298,7 @@ def test_a_stack_file_that_cannot_be_written_is_said(
         raise OSError(28, "No space left on device")
 
     path = keep(tmp_path, tuned(walk(runs(NOW, 100), runs(BIG, 150))))
-    monkeypatch.setattr(stack_file, "write", full)
+    monkeypatch.setattr(documents, "write_text", full)
     refused = warren("--from", str(path), "--write")
     assert (refused.exit_code, refused.exception.__class__) == (2, SystemExit)
     assert "stack.yml cannot be written: No space left on device" in refused.output
